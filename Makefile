@@ -1,0 +1,219 @@
+# `make help` lists what can be made; V=1 shows the commands.
+
+VERSION := 0.1.0
+
+PREFIX       ?= /usr/local
+DESTDIR      ?=
+CLANG        ?= clang
+CLANG_FORMAT ?= $(firstword $(shell command -v clang-format-14) clang-format)
+SHELLCHECK   ?= shellcheck
+
+# A mode is a way to build: each has a folder, an optimisation that CFLAGS overrides, flags of its
+# own, and perhaps a compiler. In `plain` the user's CC counts.
+MODE  := plain
+BUILD := $(if $(filter plain,$(MODE)),build,build/$(MODE))
+
+OPTIMISE.plain    := -O2 -g
+OPTIMISE.short    := -O2 -g
+OPTIMISE.asan     := -O1 -g
+OPTIMISE.valgrind := -O1 -g
+FLAGS.asan        := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+FLAGS.valgrind    := -gdwarf-4
+CC.asan           := clang
+CC.valgrind       := gcc
+
+CC     := $(or $(CC.$(MODE)),$(CC))
+CFLAGS ?= $(OPTIMISE.$(MODE))
+
+# In the mode `short` these calls go to __wrap_NAME in tests/short.c, which asks the kernel for
+# less than it was asked for. A wrap without a function there is an error of the linker.
+SHORT_CALLS := read readv recv recvfrom recvmsg write writev send sendto sendmsg
+SHORT_LINK  := $(SHORT_CALLS:%=-Wl,--wrap=%)
+
+# From OpenSSF's compiler options guide; what the compiler at hand does not take is left out.
+# None of it in `asan` and `valgrind`: zeroed variables and checked calls hide errors from them.
+HARDEN_COMPILE := -fstack-protector-strong -fstack-clash-protection -fcf-protection=full \
+	-mbranch-protection=standard -ftrivial-auto-var-init=zero -fstrict-flex-arrays=3 -fPIE \
+	-fno-delete-null-pointer-checks -fno-strict-overflow -fno-strict-aliasing \
+	-Wformat=2 -Wimplicit-fallthrough -Wtrampolines -Wbidi-chars=any \
+	-Werror=format-security -Werror=implicit -Werror=incompatible-pointer-types \
+	-Werror=int-conversion
+HARDEN_LINK := -pie -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack -Wl,-z,nodlopen \
+	-Wl,--as-needed -Wl,--no-copy-dt-needed-entries
+# Fortified calls have other names, which would slip through the wraps of `short`.
+FORTIFY := '-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3'
+
+CANDIDATES.plain := $(HARDEN_COMPILE) $(FORTIFY)
+CANDIDATES.short := $(HARDEN_COMPILE) -U_FORTIFY_SOURCE
+
+WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes \
+	$(if $(filter 1,$(WERROR)),-Werror)
+DEFINES  := -Isrc -D_GNU_SOURCE= -DEPOLL_ECHO_VERSION='"$(VERSION)"'
+
+COMPILE = $(CC) -std=c11 $(DEFINES) $(CPPFLAGS) $(WARNINGS) $(FLAGS.$(MODE)) $(TAKEN_COMPILE) $(CFLAGS)
+LINK    = $(CC) $(FLAGS.$(MODE)) $(CFLAGS) $(TAKEN_LINK) $(LDFLAGS)
+
+# Everything that is no program goes into one archive, from which each program takes what it uses.
+PROGRAMS := epoll-echo epoll-scenario
+LIBRARY  := $(filter-out $(PROGRAMS:%=src/%.c),$(wildcard src/*.c src/*/*.c))
+PURE     := $(patsubst src/%/,%,$(wildcard src/core/ src/model/))
+TESTS    := $(patsubst tests/%.c,%,$(wildcard tests/test_*.c))
+HELPERS  := $(wildcard tests/world.c tests/script.c)
+SERVERS  := $(filter-out common,$(patsubst tests/servers/%.c,%,$(wildcard tests/servers/*.c)))
+MODES    := asan valgrind short
+C_FILES  := $(wildcard $(foreach folder,src tests fuzz,$(folder)/*.[ch] $(folder)/*/*.[ch]))
+
+objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
+archive = $(BUILD)/libepoll-echo.a
+say     = @printf '  %-4s %s\n' $(1) $@
+Q       := $(if $(V),,@)
+
+all: programs ## Build build/epoll-echo and build/epoll-scenario (what a bare `make` does)
+programs: $(PROGRAMS:%=$(BUILD)/%)
+
+run: $(BUILD)/epoll-echo ## Build and serve on 0.0.0.0:3000; ARGS='--port 4000' adds options
+	@exec $< $(ARGS)
+
+test: ## Pass all tests; PARTS='unit spec' some of them, ci/test --list names them
+	@exec ci/test $(PARTS)
+
+install: $(BUILD)/epoll-echo ## Install the program and its manual page; PREFIX and DESTDIR as usual
+	install -D -m 755 $< '$(DESTDIR)$(PREFIX)/bin/epoll-echo'
+	install -D -m 644 epoll-echo.8 '$(DESTDIR)$(PREFIX)/share/man/man8/epoll-echo.8'
+
+uninstall: ## Remove what `make install` put there
+	rm -f '$(DESTDIR)$(PREFIX)/bin/epoll-echo' '$(DESTDIR)$(PREFIX)/share/man/man8/epoll-echo.8'
+
+help: ## List these targets
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "make %-18s %s\n", $$1, $$2 }' Makefile
+
+clean: ## Remove build/
+	rm -rf build
+
+format: ## Lay out the C files by .clang-format
+	$(CLANG_FORMAT) -i $(C_FILES)
+
+format-check: ## Check the layout of the C files
+	@command -v $(CLANG_FORMAT) >/dev/null || { echo 'format: skipped, there is no clang-format'; exit; }; \
+	$(CLANG_FORMAT) --dry-run --Werror $(C_FILES)
+
+lint: ## Check the shell scripts and the bats files
+	@command -v $(SHELLCHECK) >/dev/null || { echo 'lint: skipped, there is no shellcheck'; exit; }; \
+	$(SHELLCHECK) $$(grep -lsE '^#!.*\<(sh|bash|bats)$$' ci/* .ci/* spec/* tests/* fuzz/*)
+
+pure: $(PURE:%=build/pure/%.o) ## Check that the core is pure: its headers, its symbols, wasm32
+
+everything: programs unit-tests servers $(call objects,$(wildcard tests/short.c)) ## Build all there is, in one mode
+
+unit-tests: $(TESTS:%=$(BUILD)/tests/%) ## Build the unit tests
+servers: $(SERVERS:%=$(BUILD)/servers/%) ## Build the servers that the specification must accept or reject
+
+programs-for-test: everything $(MODES) ## Build all that the tests run
+
+.PHONY: all programs run test install uninstall help clean format format-check lint pure everything \
+	unit-tests servers programs-for-test $(MODES) FORCE
+.SECONDARY:
+.DELETE_ON_ERROR:
+
+# The modes.
+
+ifeq ($(MODE),plain)
+asan: ## Build the server and the unit tests with ASan and UBSan
+valgrind: ## Build the server and the unit tests for Valgrind
+asan valgrind:
+	@+$(MAKE) --no-print-directory MODE=$@ build/$@/epoll-echo unit-tests
+
+short: ## Build a server whose transfers are truly short
+	@+$(MAKE) --no-print-directory MODE=$@ build/$@/epoll-echo
+
+# A file of a mode is made with all others of it: makes that run side by side would get in each
+# other's way.
+$(foreach mode,$(MODES),$(eval build/$(mode)/%: $(mode); @test -e $$@))
+endif
+
+# The files.
+
+$(BUILD)/obj/%.o: %.c $(BUILD)/flags.mk
+	@mkdir -p $(@D)
+	$(call say,CC)
+	$(Q)$(COMPILE) -MMD -MP -c -o $@ $<
+
+$(archive): $(call objects,$(LIBRARY))
+	$(call say,AR)
+	@rm -f $@
+	$(Q)$(AR) rcs $@ $^
+
+$(PROGRAMS:%=$(BUILD)/%): $(BUILD)/%: $(BUILD)/obj/src/%.o $(archive)
+	$(call say,LINK)
+	$(Q)$(LINK) -o $@ $^ $(LDLIBS)
+
+ifeq ($(MODE),short)
+$(BUILD)/epoll-echo: LDFLAGS += $(SHORT_LINK)
+$(BUILD)/epoll-echo: $(call objects,tests/short.c)
+endif
+
+$(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(call objects,$(HELPERS)) $(archive)
+	@mkdir -p $(@D)
+	$(call say,LINK)
+	$(Q)$(LINK) -o $@ $^ -lcmocka $(LDLIBS)
+
+$(BUILD)/servers/%: $(call objects,tests/servers/%.c $(wildcard tests/servers/common.c))
+	@mkdir -p $(@D)
+	$(call say,LINK)
+	$(Q)$(LINK) -pthread -o $@ $^ $(LDLIBS)
+
+-include $(patsubst %.c,$(BUILD)/obj/%.d,$(wildcard src/*.c src/*/*.c tests/*.c tests/servers/*.c))
+
+# What the compiler takes is probed once, and again when one of these changes. Every object depends
+# on the outcome, and so is built anew.
+
+SETTINGS := $(strip $(MODE) $(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(WERROR))
+UNPROBED := test uninstall help clean format format-check lint pure $(MODES)
+
+ifneq ($(filter-out $(UNPROBED),$(or $(MAKECMDGOALS),all)),)
+-include $(BUILD)/flags.mk
+ifneq ($(SETTINGS),$(PROBED))
+$(BUILD)/flags.mk: FORCE
+endif
+endif
+
+$(BUILD)/flags.mk: Makefile
+	@mkdir -p $(@D)
+	$(call say,PROBE)
+	@printf '#include <stdlib.h>\nint main(void) { return EXIT_SUCCESS; }\n' >$@.c
+	@$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@.out $@.c || { echo '$(CC) does not compile' >&2; exit 1; }
+	@taken=; link=; \
+	compiles() { $(CC) -Werror $(CPPFLAGS) $$taken "$$@" $(CFLAGS) -o $@.out $@.c 2>/dev/null; }; \
+	for flag in $(CANDIDATES.$(MODE)); do \
+		if compiles $$flag -c; then taken="$$taken $$flag"; fi; \
+	done; \
+	for flag in $(if $(CANDIDATES.$(MODE)),$(HARDEN_LINK)); do \
+		if compiles $$link $$flag $(LDFLAGS) -Wl,--fatal-warnings; then link="$$link $$flag"; fi; \
+	done; \
+	printf '%s\n' 'PROBED := $(SETTINGS)' "TAKEN_COMPILE :=$$taken" "TAKEN_LINK :=$$link" >$@
+	@rm -f $@.c $@.out
+
+# Purity is checked on a plain build, where nothing else brings symbols in. Each folder is linked by
+# itself, as neither may know of the other. Mutable static data counts as impure too.
+
+PURE_HEADERS := stdint|stddef|stdbool|limits
+PURE_SYMBOLS := memcpy|memmove|memset|memcmp
+PURE_FLAGS   := -std=c11 -O2 -ffreestanding -fno-stack-protector -fno-pic -U_FORTIFY_SOURCE
+
+build/pure/%.o: FORCE
+	@mkdir -p build/pure/$*
+	@if grep -nE '^[[:space:]]*#[[:space:]]*include' src/$*/*.[ch] | \
+		grep -vE 'include[[:space:]]*(<($(PURE_HEADERS))\.h>|"[[:alnum:]_-]+\.h")'; then \
+		echo 'pure: src/$* may include its own headers and $(PURE_HEADERS) only' >&2; exit 1; fi
+	@for source in $(wildcard src/$*/*.c); do \
+		object=build/pure/$*/$$(basename $$source .c); \
+		$(CC) $(PURE_FLAGS) -c -o $$object.o $$source || exit 1; \
+		$(CLANG) --target=wasm32 -std=c11 -O2 -ffreestanding -c -o $$object.wasm $$source || \
+			{ echo "pure: $$source does not compile for wasm32" >&2; exit 1; }; \
+	done
+	@$(LD) -r -o $@ $(patsubst src/%.c,build/pure/%.o,$(wildcard src/$*/*.c))
+	@if nm -u $@ | awk '{ print $$NF }' | grep -vxE '$(PURE_SYMBOLS)'; then \
+		echo 'pure: src/$* may need no symbol but $(PURE_SYMBOLS)' >&2; exit 1; fi
+	@if nm $@ | grep -E ' [bBdDC] '; then \
+		echo 'pure: src/$* may hold no static data that changes' >&2; exit 1; fi
+	@echo 'pure: src/$* includes, calls and keeps nothing of the outside'

@@ -1,0 +1,535 @@
+/*
+ * One connection: what it can do now, given its state and the readiness latched for it, and what
+ * comes of it. The states are joined in state.c, and only happened() writes one.
+ */
+#include "engine.h"
+
+enum {
+	READ_READY = ECHO_IN | ECHO_RDHUP | ECHO_PRI | ECHO_ERR | ECHO_HUP,
+	WRITE_READY = ECHO_OUT | ECHO_ERR | ECHO_HUP,
+
+	/* Announced, these end a read before the socket is empty: a short count proves nothing
+	 * until would-block does (ECHO-22). The same of a write (ECHO-23). */
+	CUTS_READ = ECHO_RDHUP | ECHO_PRI | ECHO_ERR | ECHO_HUP,
+	CUTS_WRITE = ECHO_ERR | ECHO_HUP,
+
+	READINESS = ECHO_IN | ECHO_PRI | ECHO_OUT | ECHO_ERR | ECHO_HUP | ECHO_RDHUP
+};
+
+static bool readable(const struct conn *conn)
+{
+	return (conn->latched & ECHO_IN) != 0;
+}
+
+static bool writable(const struct conn *conn)
+{
+	return (conn->latched & ECHO_OUT) != 0;
+}
+
+static void spend(struct conn *conn, unsigned readiness)
+{
+	conn->latched = (uint16_t)(conn->latched & ~readiness);
+}
+
+static void latch(struct conn *conn, unsigned readiness)
+{
+	conn->latched = (uint16_t)(conn->latched | readiness);
+}
+
+static void happened(struct conn *conn, enum conn_event event)
+{
+	enum conn_state next = state_next((enum conn_state)conn->state, event);
+
+	ASSERT(next != CONN_NONE);
+	conn->state = (uint8_t)next;
+}
+
+/* The deadline that the state calls for, from now. */
+static void rearm(struct echo_engine *e, uint32_t id)
+{
+	struct conn *conn = conn_at(e, id);
+	enum timer timer = e->draining		 ? TIMER_QUIET
+			   : e->config.idle_ms > 0 ? TIMER_IDLE
+						   : TIMER_NONE;
+
+	switch ((enum conn_state)conn->state) {
+	case CONN_LINGERING:
+		timer = TIMER_LINGER;
+		break;
+	case CONN_LAST_ACK:
+		if (e->draining)
+			timer = TIMER_NONE;
+		break;
+	case CONN_FREE:
+	case CONN_OPENING:
+	case CONN_CLOSING:
+		timer = TIMER_NONE;
+		break;
+	default:
+		break;
+	}
+	timer_set(e, id, timer);
+}
+
+static void release_buffer(struct echo_engine *e, struct conn *conn)
+{
+	if (conn->buffer != NONE)
+		pool_give(e, conn->buffer);
+	conn->buffer = NONE;
+	conn->start = 0;
+	conn->end = 0;
+}
+
+static void work(struct echo_engine *e, uint32_t id)
+{
+	if (conn_op(e, id) != ECHO_OP_NONE)
+		queue_add(e, id);
+}
+
+/* Only the close is left. The first reason is kept: later ones are echoes of it. */
+static void give_up(struct echo_engine *e, uint32_t id, enum echo_reason reason)
+{
+	struct conn *conn = conn_at(e, id);
+
+	if (conn->state == CONN_CLOSING)
+		return;
+	happened(conn, EV_GIVEN_UP);
+	conn->reason = (uint8_t)reason;
+	release_buffer(e, conn);
+	rearm(e, id);
+	work(e, id);
+}
+
+bool conn_has_room(const struct echo_engine *e)
+{
+	return e->connections < e->config.connections_max;
+}
+
+static uint32_t next_generation(const struct echo_engine *e, uint32_t generation)
+{
+	uint32_t mask = UINT32_MAX >> (32 - e->config.generation_bits);
+
+	return (generation + 1) & mask;
+}
+
+void conn_open(struct echo_engine *e, int32_t handle)
+{
+	uint32_t id = e->slots_free;
+	struct conn *conn;
+
+	ASSERT(conn_has_room(e));
+	if (id != NONE) {
+		conn = conn_at(e, id);
+		e->slots_free = conn->flow.next;
+	} else {
+		id = e->slots_fresh++;
+		conn = conn_at(e, id);
+		conn->state = CONN_FREE;
+	}
+	e->connections++;
+	*conn = (struct conn){
+		.flow = { .next = NONE, .queue = QUEUE_NONE },
+		.generation = next_generation(e, conn->generation),
+		.handle = handle,
+		.buffer = NONE,
+		.timer_prev = NONE,
+		.timer_next = NONE,
+		.deadline_ms = NEVER,
+		.state = conn->state,
+	};
+	happened(conn, EV_ACCEPTED);
+	work(e, id);
+}
+
+static void closed(struct echo_engine *e, uint32_t id)
+{
+	struct conn *conn = conn_at(e, id);
+
+	happened(conn, EV_CLOSED);
+	conn->latched = 0;
+	queue_drop(e);
+	conn->flow.next = e->slots_free;
+	e->slots_free = id;
+	e->connections--;
+	e->listener.room = true;
+	listener_tick(e);
+}
+
+void conn_event(struct echo_engine *e, const struct echo_event *event)
+{
+	uint32_t id = (uint32_t)event->token;
+	uint32_t generation = (uint32_t)(event->token >> 32);
+	struct conn *conn;
+
+	if (id >= e->slots_fresh)
+		return;
+	conn = conn_at(e, id);
+	if (conn->state == CONN_FREE || conn->generation != generation)
+		return;
+	latch(conn, event->readiness & READINESS);
+	if ((event->readiness & READ_READY) != 0 || conn->state == CONN_LAST_ACK)
+		latch(conn, ECHO_IN); /* to LAST_ACK, any edge may be the acknowledgement */
+	if ((event->readiness & WRITE_READY) != 0)
+		latch(conn, ECHO_OUT);
+	conn->stalled = false;
+	work(e, id);
+}
+
+enum echo_op conn_op(const struct echo_engine *e, uint32_t id)
+{
+	const struct conn *conn = conn_at(e, id);
+
+	switch ((enum conn_state)conn->state) {
+	case CONN_OPENING:
+		return ECHO_OP_WATCH;
+	case CONN_RECEIVING:
+		/* Nothing is received that cannot be sent on; but before we end a stream first, we
+		 * look whether something is unread. */
+		if (!readable(conn) || !(writable(conn) || conn->ending))
+			return ECHO_OP_NONE;
+		return pool_empty(e) && conn->buffer == NONE ? ECHO_OP_PEEK : ECHO_OP_READ;
+	case CONN_SENDING:
+		return writable(conn) ? ECHO_OP_WRITE : ECHO_OP_NONE;
+	case CONN_PEEKED:
+		return ECHO_OP_WRITE;
+	case CONN_CONSUMING:
+		return conn->stalled ? ECHO_OP_NONE : ECHO_OP_CONSUME;
+	case CONN_ENDED:
+		return ECHO_OP_UNACKED;
+	case CONN_FINISHING:
+	case CONN_PARTING:
+		return ECHO_OP_SHUTDOWN;
+	case CONN_LAST_ACK:
+		return readable(conn) ? ECHO_OP_UNACKED : ECHO_OP_NONE;
+	case CONN_LINGERING:
+		return readable(conn) ? ECHO_OP_DISCARD : ECHO_OP_NONE;
+	case CONN_CLOSING:
+		return ECHO_OP_CLOSE;
+	case CONN_NONE:
+	case CONN_FREE:
+	case CONN_STATE_COUNT:
+		break;
+	}
+	return ECHO_OP_NONE;
+}
+
+/* The engine has settled on `op`: what it takes is taken. */
+void conn_begin(struct echo_engine *e, uint32_t id, enum echo_op op)
+{
+	struct conn *conn = conn_at(e, id);
+
+	if (op == ECHO_OP_READ && conn->buffer == NONE)
+		conn->buffer = pool_take(e);
+}
+
+void conn_render(const struct echo_engine *e, uint32_t id, struct echo_action *action)
+{
+	const struct conn *conn = conn_at(e, id);
+
+	action->token = (uint64_t)conn->generation << 32 | id;
+	action->handle = conn->handle;
+	action->reason = (enum echo_reason)conn->reason;
+	switch (action->op) {
+	case ECHO_OP_READ:
+	case ECHO_OP_PEEK:
+		action->data = pool_data(e, conn->buffer);
+		action->length = e->config.buffer_size;
+		break;
+	case ECHO_OP_WRITE:
+		action->data = pool_data(e, conn->buffer) + conn->start;
+		action->length = conn->end - conn->start;
+		break;
+	case ECHO_OP_CONSUME:
+		action->data = e->scratch;
+		action->length = conn->end - conn->start;
+		break;
+	case ECHO_OP_DISCARD:
+		action->data = e->scratch;
+		action->length = e->config.buffer_size;
+		break;
+	default:
+		break;
+	}
+}
+
+/* A read or a write proves its edge spent when it stopped short and nothing else can have stopped
+ * it; would-block proves it always. */
+static void short_read(struct conn *conn, bool is_short)
+{
+	if (is_short && (conn->latched & CUTS_READ) == 0)
+		spend(conn, ECHO_IN);
+}
+
+static void short_write(struct conn *conn, bool is_short)
+{
+	if (is_short && (conn->latched & CUTS_WRITE) == 0)
+		spend(conn, ECHO_OUT);
+}
+
+/* What is unread may be at an urgent mark, but where nothing is unread no mark is left. */
+static void read_would_block(struct conn *conn)
+{
+	spend(conn, ECHO_IN | ECHO_PRI);
+}
+
+static enum echo_reason reason_for(const struct echo_result *result)
+{
+	return result->outcome == ECHO_GONE ? ECHO_REASON_RESET : ECHO_REASON_FAILED;
+}
+
+static void watched(struct echo_engine *e, uint32_t id, const struct echo_result *result)
+{
+	if (result->outcome == ECHO_INTERRUPTED)
+		return;
+	if (result->outcome != ECHO_DONE) {
+		give_up(e, id, ECHO_REASON_UNWATCHED);
+		return;
+	}
+	happened(conn_at(e, id), EV_WATCHED);
+	rearm(e, id);
+}
+
+/* READ and PEEK differ in where the bytes are: the edge is spent in the same way. */
+static void received(struct echo_engine *e, uint32_t id, enum conn_event event,
+		     const struct echo_result *result)
+{
+	struct conn *conn = conn_at(e, id);
+
+	switch (result->outcome) {
+	case ECHO_DONE:
+		ASSERT(result->count >= 1);
+		ASSERT(result->count <= e->config.buffer_size);
+		conn->start = 0;
+		conn->end = result->count;
+		conn->ending = false;
+		short_read(conn, result->count < e->config.buffer_size);
+		happened(conn, event);
+		rearm(e, id);
+		return;
+	case ECHO_END:
+		release_buffer(e, conn);
+		conn->reason = ECHO_REASON_ENDED;
+		happened(conn, EV_END);
+		rearm(e, id);
+		return;
+	case ECHO_WOULD_BLOCK:
+		release_buffer(e, conn);
+		read_would_block(conn);
+		if (conn->ending) {
+			conn->ending = false;
+			happened(conn, EV_QUIET);
+		}
+		return;
+	case ECHO_INTERRUPTED:
+	case ECHO_NO_MEMORY:
+		release_buffer(e, conn);
+		return;
+	default:
+		give_up(e, id, reason_for(result));
+	}
+}
+
+static void sent(struct echo_engine *e, uint32_t id, const struct echo_result *result)
+{
+	struct conn *conn = conn_at(e, id);
+	uint32_t owed = conn->end - conn->start;
+
+	switch (result->outcome) {
+	case ECHO_DONE:
+		ASSERT(result->count >= 1);
+		ASSERT(result->count <= owed);
+		conn->start += result->count;
+		short_write(conn, result->count < owed);
+		happened(conn, result->count < owed ? EV_SENT_PART : EV_SENT_ALL);
+		if (conn->state == CONN_RECEIVING)
+			release_buffer(e, conn);
+		rearm(e, id);
+		return;
+	case ECHO_WOULD_BLOCK:
+		spend(conn, ECHO_OUT);
+		return;
+	case ECHO_INTERRUPTED:
+	case ECHO_NO_MEMORY:
+		return;
+	default:
+		give_up(e, id, reason_for(result));
+	}
+}
+
+/* The peeked bytes that were not sent stay unread: they are in the socket, and known to be. The
+ * scratch buffer is for the next one, so nothing of it is kept, whatever came of the write. */
+static void sent_peeked(struct echo_engine *e, uint32_t id, const struct echo_result *result)
+{
+	struct conn *conn = conn_at(e, id);
+	uint32_t peeked = conn->end;
+
+	if (result->outcome == ECHO_WOULD_BLOCK || result->outcome == ECHO_INTERRUPTED ||
+	    result->outcome == ECHO_NO_MEMORY) {
+		if (result->outcome == ECHO_WOULD_BLOCK)
+			spend(conn, ECHO_OUT);
+		latch(conn, ECHO_IN);
+		conn->end = 0;
+		happened(conn, EV_SENT_NONE);
+		return;
+	}
+	sent(e, id, result);
+	if (conn->state != CONN_CONSUMING)
+		return;
+	if (conn->start < peeked)
+		latch(conn, ECHO_IN);
+	conn->end = conn->start;
+	conn->start = 0;
+}
+
+static void consumed(struct echo_engine *e, uint32_t id, const struct echo_result *result)
+{
+	struct conn *conn = conn_at(e, id);
+
+	switch (result->outcome) {
+	case ECHO_DONE:
+		ASSERT(result->count >= 1);
+		ASSERT(result->count <= conn->end - conn->start);
+		conn->start += result->count;
+		if (conn->start == conn->end) {
+			conn->start = 0;
+			conn->end = 0;
+			happened(conn, EV_CONSUMED);
+		}
+		return;
+	case ECHO_WOULD_BLOCK:
+		conn->stalled = true;
+		return;
+	case ECHO_INTERRUPTED:
+	case ECHO_NO_MEMORY:
+		return;
+	default:
+		give_up(e, id, reason_for(result));
+	}
+}
+
+static void lingered(struct echo_engine *e, uint32_t id, const struct echo_result *result)
+{
+	struct conn *conn = conn_at(e, id);
+
+	switch (result->outcome) {
+	case ECHO_DONE:
+		short_read(conn, result->count < e->config.buffer_size);
+		return;
+	case ECHO_END:
+		latch(conn, ECHO_IN); /* our FIN may be acknowledged already */
+		happened(conn, EV_END);
+		rearm(e, id);
+		return;
+	case ECHO_WOULD_BLOCK:
+		read_would_block(conn);
+		return;
+	case ECHO_INTERRUPTED:
+	case ECHO_NO_MEMORY:
+		return;
+	default:
+		give_up(e, id, reason_for(result));
+	}
+}
+
+static void asked_unacked(struct echo_engine *e, uint32_t id, const struct echo_result *result)
+{
+	struct conn *conn = conn_at(e, id);
+
+	if (result->outcome == ECHO_INTERRUPTED)
+		return;
+	if (result->outcome != ECHO_DONE) {
+		give_up(e, id, reason_for(result));
+	} else if (result->count == 0) {
+		happened(conn, EV_ACKED);
+		rearm(e, id);
+	} else if ((conn->latched & ECHO_ERR) != 0) {
+		give_up(e, id, ECHO_REASON_RESET); /* nobody will acknowledge it any more */
+	} else {
+		spend(conn, ECHO_IN);
+		happened(conn, EV_UNACKED);
+	}
+}
+
+static void shut(struct echo_engine *e, uint32_t id, const struct echo_result *result)
+{
+	if (result->outcome == ECHO_INTERRUPTED)
+		return;
+	if (result->outcome != ECHO_DONE) {
+		give_up(e, id, reason_for(result));
+		return;
+	}
+	happened(conn_at(e, id), EV_SHUT);
+	rearm(e, id);
+}
+
+void conn_complete(struct echo_engine *e, uint32_t id, enum echo_op op,
+		   const struct echo_result *result)
+{
+	switch (op) {
+	case ECHO_OP_WATCH:
+		watched(e, id, result);
+		break;
+	case ECHO_OP_READ:
+		received(e, id, EV_RECEIVED, result);
+		break;
+	case ECHO_OP_PEEK:
+		received(e, id, EV_PEEKED, result);
+		break;
+	case ECHO_OP_WRITE:
+		if (conn_at(e, id)->state == CONN_PEEKED)
+			sent_peeked(e, id, result);
+		else
+			sent(e, id, result);
+		break;
+	case ECHO_OP_CONSUME:
+		consumed(e, id, result);
+		break;
+	case ECHO_OP_DISCARD:
+		lingered(e, id, result);
+		break;
+	case ECHO_OP_UNACKED:
+		asked_unacked(e, id, result);
+		break;
+	case ECHO_OP_SHUTDOWN:
+		shut(e, id, result);
+		break;
+	default:
+		ASSERT(op == ECHO_OP_CLOSE);
+		closed(e, id);
+		break;
+	}
+}
+
+void conn_expire(struct echo_engine *e, uint32_t id, enum timer timer)
+{
+	struct conn *conn = conn_at(e, id);
+
+	if (timer == TIMER_LINGER) {
+		give_up(e, id, (enum echo_reason)conn->reason);
+		return;
+	}
+	if (conn->state == CONN_RECEIVING && !readable(conn)) {
+		conn->ending = true;
+		conn->reason = timer == TIMER_IDLE ? ECHO_REASON_IDLE : ECHO_REASON_DRAINED;
+		latch(conn, ECHO_IN);
+		timer_set(e, id, TIMER_NONE);
+		work(e, id);
+		return;
+	}
+	if (timer == TIMER_IDLE && conn_op(e, id) == ECHO_OP_NONE) {
+		give_up(e, id, ECHO_REASON_IDLE); /* a peer that has not read for so long */
+		return;
+	}
+	rearm(e, id); /* it waits for its turn, or, draining, for its peer */
+}
+
+void conn_drain(struct echo_engine *e, uint32_t id)
+{
+	rearm(e, id);
+}
+
+void conn_cut(struct echo_engine *e, uint32_t id, enum echo_reason reason)
+{
+	if (conn_at(e, id)->state != CONN_FREE)
+		give_up(e, id, reason);
+}

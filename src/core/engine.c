@@ -1,0 +1,293 @@
+/*
+ * The loop turned inside out: echo_complete() takes in what came of an action and settles on the
+ * next one, which echo_next() then only shows.
+ */
+#include "engine.h"
+
+static size_t rounded(size_t size)
+{
+	return (size + 63) & ~(size_t)63;
+}
+
+static bool within(uint32_t value, uint32_t least, uint32_t most)
+{
+	return value >= least && value <= most;
+}
+
+static bool valid(const struct echo_config *config)
+{
+	return within(config->connections_max, 1, ECHO_CONNECTIONS_LIMIT) &&
+	       within(config->buffers_max, 0, ECHO_BUFFERS_LIMIT) &&
+	       within(config->buffer_size, 1, ECHO_BUFFER_SIZE_LIMIT) &&
+	       within(config->turn_bytes, 1, ECHO_BUDGET_LIMIT) &&
+	       within(config->round_bytes, 1, ECHO_BUDGET_LIMIT) &&
+	       within(config->events_max, 1, ECHO_EVENTS_LIMIT) &&
+	       within(config->generation_bits, 1, 32) && config->retry_min_ms >= 1 &&
+	       config->retry_max_ms >= config->retry_min_ms && config->quiet_ms >= 1;
+}
+
+/* The parts of the caller's memory, in order. */
+struct layout {
+	size_t slots, buffers_free, scratch, buffers, size;
+};
+
+static bool lay_out(const struct echo_config *config, struct layout *layout)
+{
+	uint64_t slots = (uint64_t)config->connections_max * sizeof(union slot);
+	uint64_t buffers = (uint64_t)config->buffers_max * config->buffer_size;
+
+	if (slots + buffers > SIZE_MAX / 2)
+		return false;
+	layout->slots = rounded(sizeof(struct echo_engine));
+	layout->buffers_free = layout->slots + (size_t)slots;
+	layout->scratch =
+		layout->buffers_free + rounded(config->buffers_max * sizeof(uint32_t));
+	layout->buffers = layout->scratch + rounded(config->buffer_size);
+	layout->size = layout->buffers + rounded((size_t)buffers);
+	return true;
+}
+
+size_t echo_memory_size(const struct echo_config *config)
+{
+	struct layout layout;
+
+	return valid(config) && lay_out(config, &layout) ? layout.size : 0;
+}
+
+static void settle(struct echo_engine *e);
+
+struct echo_engine *echo_init(void *memory, const struct echo_config *config, uint64_t now_ms)
+{
+	struct echo_engine *e = memory;
+	struct layout layout = { 0 };
+
+	ASSERT(valid(config) && lay_out(config, &layout));
+	*e = (struct echo_engine){
+		.config = *config,
+		.slots = (void *)((uint8_t *)memory + layout.slots),
+		.slots_free = NONE,
+		.scratch = (uint8_t *)memory + layout.scratch,
+		.buffers = (uint8_t *)memory + layout.buffers,
+		.buffers_free = (void *)((uint8_t *)memory + layout.buffers_free),
+		.round_left = config->round_bytes,
+		.now_ms = now_ms,
+		.report_at_ms = config->report_ms > 0 ? later(now_ms, config->report_ms) : NEVER,
+		.drain_at_ms = NEVER,
+	};
+	queue_init(e);
+	timer_init(e);
+	listener_init(e);
+	settle(e);
+	return e;
+}
+
+static enum echo_op op_of(const struct echo_engine *e, uint32_t id)
+{
+	return id == LISTENER ? listener_op(e) : conn_op(e, id);
+}
+
+static void plan(struct echo_engine *e, enum echo_op op, uint32_t id)
+{
+	e->op = op;
+	e->id = id;
+	if (id < LISTENER)
+		conn_begin(e, id, op);
+}
+
+/* What the scratch buffer shows has to be sent before anything else overwrites it. */
+static bool peeked(const struct echo_engine *e, uint32_t id)
+{
+	return id < LISTENER && conn_at(e, id)->state == CONN_PEEKED;
+}
+
+/*
+ * Decides on the next action. Each pass takes somebody without work out of a queue, or gives
+ * somebody whose turn is over a new one at the end of the old queue, so it ends.
+ */
+static void settle(struct echo_engine *e)
+{
+	if (e->draining && e->listener.state == LISTENER_CLOSED && e->connections == 0 &&
+	    e->ending == ECHO_RUNNING)
+		e->ending = ECHO_STOPPED;
+	if (e->ending != ECHO_RUNNING) {
+		plan(e, ECHO_OP_NONE, NONE);
+		return;
+	}
+	for (;;) {
+		uint32_t id = queue_front(e);
+		enum echo_op op = id == NONE ? ECHO_OP_NONE : op_of(e, id);
+
+		if (id != NONE && peeked(e, id)) {
+			plan(e, op, id);
+			return;
+		}
+		if (e->report) {
+			plan(e, ECHO_OP_REPORT, NONE);
+			return;
+		}
+		if (id == NONE || e->round_left <= 0) {
+			plan(e, ECHO_OP_WAIT, NONE);
+			return;
+		}
+		if (op == ECHO_OP_NONE) {
+			queue_drained(e);
+		} else if (queue_front_spent(e)) {
+			queue_turn_over(e);
+		} else {
+			plan(e, op, id);
+			return;
+		}
+	}
+}
+
+static int32_t timeout_ms(const struct echo_engine *e)
+{
+	uint64_t next_ms = timer_next(e);
+
+	if (queue_front(e) != NONE)
+		return 0;
+	if (listener_next(e) < next_ms)
+		next_ms = listener_next(e);
+	if (e->drain_at_ms < next_ms)
+		next_ms = e->drain_at_ms;
+	if (e->report_at_ms < next_ms)
+		next_ms = e->report_at_ms;
+	if (next_ms == NEVER)
+		return -1;
+	if (next_ms <= e->now_ms)
+		return 0;
+	return next_ms - e->now_ms > INT32_MAX ? INT32_MAX : (int32_t)(next_ms - e->now_ms);
+}
+
+bool echo_next(const struct echo_engine *e, struct echo_action *action)
+{
+	*action = (struct echo_action){ .op = e->op, .handle = -1, .timeout_ms = -1 };
+	if (e->op == ECHO_OP_NONE)
+		return false;
+	if (e->op == ECHO_OP_WAIT) {
+		action->timeout_ms = timeout_ms(e);
+		action->events_max = e->config.events_max;
+	}
+	if (e->id == LISTENER)
+		action->token = ECHO_TOKEN_LISTENER;
+	else if (e->id != NONE)
+		conn_render(e, e->id, action);
+	return true;
+}
+
+static void drain(struct echo_engine *e)
+{
+	e->draining = true;
+	e->drain_at_ms = later(e->now_ms, e->config.drain_ms);
+	for (uint32_t id = 0; id < e->slots_fresh; id++)
+		if (conn_at(e, id)->state != CONN_FREE)
+			conn_drain(e, id);
+	listener_drain(e);
+}
+
+static void cut(struct echo_engine *e)
+{
+	e->drain_at_ms = NEVER;
+	for (uint32_t id = 0; id < e->slots_fresh; id++)
+		conn_cut(e, id, ECHO_REASON_CUT);
+	listener_cut(e);
+}
+
+static void requested(struct echo_engine *e, uint32_t requests)
+{
+	if ((requests & ECHO_REQUEST_REPORT) != 0)
+		e->report = true;
+	if ((requests & ECHO_REQUEST_ABORT) != 0)
+		e->ending = ECHO_ABORTED;
+	if ((requests & ECHO_REQUEST_STOP) == 0)
+		return;
+	if (e->draining)
+		e->ending = ECHO_ABORTED;
+	else
+		drain(e);
+}
+
+static void expire(struct echo_engine *e)
+{
+	for (uint32_t timer = TIMER_IDLE; timer < TIMER_COUNT; timer++) {
+		uint32_t id;
+
+		while ((id = timer_expired(e, (enum timer)timer)) != NONE)
+			conn_expire(e, id, (enum timer)timer);
+	}
+	if (e->report_at_ms <= e->now_ms) {
+		e->report = true;
+		e->report_at_ms = later(e->now_ms, e->config.report_ms);
+	}
+	if (e->drain_at_ms <= e->now_ms)
+		cut(e);
+	listener_tick(e);
+}
+
+static void waited(struct echo_engine *e, const struct echo_result *result)
+{
+	if (result->now_ms > e->now_ms)
+		e->now_ms = result->now_ms < NEVER ? result->now_ms : NEVER - 1;
+	e->round_left = e->config.round_bytes;
+	if (result->outcome == ECHO_DONE) {
+		ASSERT(result->events_count <= e->config.events_max);
+		for (uint32_t i = 0; i < result->events_count; i++) {
+			if (result->events[i].token == ECHO_TOKEN_LISTENER)
+				listener_announced(e);
+			else
+				conn_event(e, &result->events[i]);
+		}
+	} else if (result->outcome == ECHO_BROKEN || result->outcome == ECHO_FAILED) {
+		e->ending = ECHO_DEFUNCT;
+	}
+	requested(e, result->requests);
+	expire(e);
+}
+
+static bool moves_bytes(enum echo_op op)
+{
+	return op == ECHO_OP_READ || op == ECHO_OP_PEEK || op == ECHO_OP_WRITE ||
+	       op == ECHO_OP_CONSUME || op == ECHO_OP_DISCARD;
+}
+
+static uint32_t cost(enum echo_op op, const struct echo_result *result)
+{
+	if (op == ECHO_OP_ACCEPT)
+		return ECHO_ACCEPT_COST;
+	if (moves_bytes(op) && result->outcome == ECHO_DONE)
+		return ECHO_CALL_COST + result->count;
+	return ECHO_CALL_COST;
+}
+
+void echo_complete(struct echo_engine *e, const struct echo_action *action,
+		   const struct echo_result *result)
+{
+	ASSERT(action->op == e->op);
+	if (e->op == ECHO_OP_WAIT) {
+		waited(e, result);
+	} else if (e->op == ECHO_OP_REPORT) {
+		e->report = false;
+	} else {
+		queue_charge(e, cost(e->op, result));
+		if (e->id == LISTENER)
+			listener_complete(e, e->op, result);
+		else
+			conn_complete(e, e->id, e->op, result);
+	}
+	settle(e);
+}
+
+enum echo_ending echo_ending(const struct echo_engine *e)
+{
+	return e->ending;
+}
+
+uint32_t echo_connections(const struct echo_engine *e)
+{
+	return e->connections;
+}
+
+uint32_t echo_buffers_used(const struct echo_engine *e)
+{
+	return e->buffers_used;
+}

@@ -1,0 +1,163 @@
+/*
+ * The engine's own state. Only files of the core include this, and tests that look inside.
+ */
+#ifndef EPOLL_ECHO_CORE_ENGINE_H
+#define EPOLL_ECHO_CORE_ENGINE_H
+
+#include "base.h"
+#include "echo.h"
+#include "state.h"
+
+/* What takes turns: a connection, whose id is its slot, or the listener, whose id is LISTENER. */
+enum queue_name {
+	QUEUE_NONE = 0,
+	QUEUE_NEW, /* drained in its last turn: served first */
+	QUEUE_OLD  /* did not, or waits out its pass through here */
+};
+
+struct flow {
+	uint32_t next;	/* in its queue; NONE: last */
+	int32_t credit; /* budget left in this turn */
+	uint8_t queue;
+};
+
+struct queue {
+	uint32_t head, tail;
+};
+
+/* Deadlines of one length each, so that each list is sorted by itself. */
+enum timer {
+	TIMER_NONE = 0,
+	TIMER_IDLE,   /* no byte has moved for idle_ms */
+	TIMER_QUIET,  /* draining, no byte has moved for quiet_ms */
+	TIMER_LINGER, /* drain_ms since our FIN */
+	TIMER_COUNT
+};
+
+struct timer_list {
+	uint32_t head, tail;
+};
+
+struct conn {
+	struct flow flow;
+	uint32_t generation;
+	int32_t handle;
+	uint32_t buffer;     /* of the pool; NONE: holds none */
+	uint32_t start, end; /* SENDING, PEEKED: bytes owed. CONSUMING: bytes to remove */
+	uint32_t timer_prev, timer_next;
+	uint64_t deadline_ms;
+	uint16_t latched; /* ECHO_*: readiness announced and not yet spent */
+	uint8_t state;
+	uint8_t timer;
+	uint8_t reason;
+	bool ending;  /* RECEIVING: look once more for unread bytes, and end the stream if none */
+	bool stalled; /* CONSUMING: bytes that must be there were not; wait for an event */
+};
+
+/* A connection at rest is one cache line, and a message touches no other. */
+#define CONN_SIZE 64u
+_Static_assert(sizeof(struct conn) <= CONN_SIZE, "a slot is at most one cache line");
+
+union slot {
+	struct conn conn;
+	uint8_t line[CONN_SIZE];
+};
+
+enum listener_state {
+	LISTENER_WATCHED = 1,
+	LISTENER_PAUSING,  /* to be taken out of the interest list */
+	LISTENER_PAUSED,
+	LISTENER_RESUMING, /* to be put back */
+	LISTENER_CLOSING,
+	LISTENER_CLOSED
+};
+
+struct listener {
+	struct flow flow;
+	enum listener_state state;
+	bool acceptable; /* announced, and not yet spent */
+	bool room;	 /* a connection closed since accepting paused */
+	uint32_t failures;
+	uint64_t retry_at_ms, retry_delay_ms;
+};
+
+struct echo_engine {
+	struct echo_config config;
+
+	union slot *slots;
+	uint32_t slots_fresh; /* slots from here on were never used, nor touched */
+	uint32_t slots_free;  /* list through flow.next */
+	uint32_t connections;
+
+	uint8_t *scratch;
+	uint8_t *buffers;
+	uint32_t *buffers_free; /* stack of buffers that were used and given back */
+	uint32_t buffers_free_count, buffers_fresh, buffers_used;
+
+	struct listener listener;
+	struct queue queues[QUEUE_OLD + 1];
+	struct timer_list timers[TIMER_COUNT];
+	int64_t round_left;
+
+	uint64_t now_ms;
+	uint64_t report_at_ms;
+	uint64_t drain_at_ms; /* end of the drain timeout; NEVER: not draining */
+	bool draining;
+	bool report;
+	enum echo_ending ending;
+
+	enum echo_op op; /* the next action, */
+	uint32_t id;	 /* and whose it is */
+};
+
+static inline struct conn *conn_at(const struct echo_engine *e, uint32_t id)
+{
+	return &e->slots[id].conn;
+}
+
+/* queue.c: who is served next */
+void queue_init(struct echo_engine *e);
+void queue_add(struct echo_engine *e, uint32_t id);    /* it has work; no change if it is queued */
+uint32_t queue_front(const struct echo_engine *e);     /* NONE: nobody has work */
+bool queue_front_spent(const struct echo_engine *e);   /* has the front used up its turn? */
+void queue_charge(struct echo_engine *e, uint32_t cost); /* to the front's turn, and the round */
+void queue_drained(struct echo_engine *e);	       /* the front has no work left */
+void queue_turn_over(struct echo_engine *e);	       /* the front goes to the end of the line */
+void queue_drop(struct echo_engine *e);		       /* the front is gone */
+
+/* timer.c: deadlines of connections */
+void timer_init(struct echo_engine *e);
+void timer_set(struct echo_engine *e, uint32_t id, enum timer timer); /* from now; NONE: stop */
+uint32_t timer_expired(const struct echo_engine *e, enum timer timer); /* NONE: none */
+uint64_t timer_next(const struct echo_engine *e);
+
+/* pool.c: buffers */
+bool pool_empty(const struct echo_engine *e);
+uint32_t pool_take(struct echo_engine *e);
+void pool_give(struct echo_engine *e, uint32_t buffer);
+uint8_t *pool_data(const struct echo_engine *e, uint32_t buffer);
+
+/* conn.c: what a connection can do now, and what comes of it */
+enum echo_op conn_op(const struct echo_engine *e, uint32_t id);
+void conn_begin(struct echo_engine *e, uint32_t id, enum echo_op op);
+void conn_render(const struct echo_engine *e, uint32_t id, struct echo_action *action);
+void conn_complete(struct echo_engine *e, uint32_t id, enum echo_op op,
+		   const struct echo_result *result);
+void conn_open(struct echo_engine *e, int32_t handle);
+void conn_event(struct echo_engine *e, const struct echo_event *event);
+void conn_expire(struct echo_engine *e, uint32_t id, enum timer timer);
+void conn_drain(struct echo_engine *e, uint32_t id);
+void conn_cut(struct echo_engine *e, uint32_t id, enum echo_reason reason);
+bool conn_has_room(const struct echo_engine *e);
+
+/* listener.c: accepting, and when not to */
+void listener_init(struct echo_engine *e);
+enum echo_op listener_op(const struct echo_engine *e);
+void listener_announced(struct echo_engine *e);
+void listener_tick(struct echo_engine *e); /* the clock moved, or a connection closed */
+uint64_t listener_next(const struct echo_engine *e); /* when to tick again; NEVER */
+void listener_complete(struct echo_engine *e, enum echo_op op, const struct echo_result *result);
+void listener_drain(struct echo_engine *e);
+void listener_cut(struct echo_engine *e);
+
+#endif

@@ -1,0 +1,162 @@
+/*
+ * Everything that holds between two steps. Each function states the facts about one thing, and
+ * gives the name of the one that fails: fuzzers tell findings apart by it.
+ */
+#include "engine.h"
+
+#define HOLDS(fact, name)            \
+	do {                         \
+		if (!(fact))         \
+			return name; \
+	} while (0)
+
+static bool is_open(const struct conn *conn)
+{
+	return conn->state != CONN_FREE;
+}
+
+static const char *conn_invariant(const struct echo_engine *e, uint32_t id)
+{
+	const struct conn *conn = conn_at(e, id);
+	bool reading = e->id == id && e->op == ECHO_OP_READ;
+
+	HOLDS(conn->state > CONN_NONE && conn->state < CONN_STATE_COUNT, "state-exists");
+	HOLDS(conn->start <= conn->end && conn->end <= e->config.buffer_size, "owed-in-buffer");
+
+	/* Bytes are owed exactly while they are to be sent or removed: none is lost or sent twice. */
+	HOLDS((conn->start < conn->end) == (conn->state == CONN_SENDING ||
+					    conn->state == CONN_PEEKED ||
+					    conn->state == CONN_CONSUMING),
+	      "owed-while-sending");
+	HOLDS((conn->buffer != NONE) == (conn->state == CONN_SENDING || reading),
+	      "buffer-while-sending");
+	HOLDS(conn->buffer == NONE || conn->buffer < e->buffers_fresh, "buffer-exists");
+	HOLDS(conn->state != CONN_PEEKED || (e->id == id && e->op == ECHO_OP_WRITE),
+	      "peeked-is-sent-at-once");
+	HOLDS(!conn->ending || conn->state == CONN_RECEIVING || conn->state == CONN_CLOSING,
+	      "ending-while-receiving");
+	HOLDS(conn->state == CONN_FREE || conn_op(e, id) == ECHO_OP_NONE ||
+		      conn->flow.queue != QUEUE_NONE,
+	      "work-is-queued");
+	HOLDS(is_open(conn) || conn->flow.queue == QUEUE_NONE, "free-is-not-queued");
+	HOLDS(conn->timer < TIMER_COUNT, "timer-exists");
+	HOLDS(conn->timer == TIMER_NONE || (is_open(conn) && conn->state != CONN_CLOSING),
+	      "timer-while-open");
+	HOLDS(conn->timer != TIMER_IDLE || e->config.idle_ms > 0, "timer-configured");
+	HOLDS(conn->state != CONN_LINGERING || conn->timer == TIMER_LINGER, "lingering-ends");
+	return NULL;
+}
+
+static const char *conns_invariant(const struct echo_engine *e)
+{
+	uint32_t open = 0, holding = 0, free = 0;
+
+	HOLDS(e->slots_fresh <= e->config.connections_max, "slots-bounded");
+	for (uint32_t id = 0; id < e->slots_fresh; id++) {
+		const char *broken = conn_invariant(e, id);
+
+		if (broken != NULL)
+			return broken;
+		open += is_open(conn_at(e, id));
+		holding += conn_at(e, id)->buffer != NONE;
+	}
+	for (uint32_t id = e->slots_free; id != NONE; id = conn_at(e, id)->flow.next) {
+		HOLDS(id < e->slots_fresh && !is_open(conn_at(e, id)), "free-list-is-free");
+		HOLDS(++free <= e->slots_fresh, "free-list-ends");
+	}
+	HOLDS(open == e->connections, "connections-counted");
+	HOLDS(open + free == e->slots_fresh, "slots-accounted");
+	HOLDS(holding == e->buffers_used, "buffers-counted");
+	HOLDS(e->buffers_used + e->buffers_free_count == e->buffers_fresh, "buffers-accounted");
+	HOLDS(e->buffers_fresh <= e->config.buffers_max, "buffers-bounded");
+	return NULL;
+}
+
+static const struct flow *flow_at(const struct echo_engine *e, uint32_t id)
+{
+	return id == LISTENER ? &e->listener.flow : &conn_at(e, id)->flow;
+}
+
+static const char *queue_invariant(const struct echo_engine *e)
+{
+	uint32_t tagged = e->listener.flow.queue != QUEUE_NONE, linked = 0;
+
+	for (uint32_t id = 0; id < e->slots_fresh; id++)
+		tagged += flow_at(e, id)->queue != QUEUE_NONE;
+	for (uint32_t which = QUEUE_NEW; which <= QUEUE_OLD; which++) {
+		uint32_t last = NONE;
+
+		for (uint32_t id = e->queues[which].head; id != NONE; id = flow_at(e, id)->next) {
+			HOLDS(id == LISTENER || id < e->slots_fresh, "queued-exists");
+			HOLDS(flow_at(e, id)->queue == which, "queued-where-tagged");
+			HOLDS(++linked <= tagged, "queue-ends");
+			last = id;
+		}
+		HOLDS(last == e->queues[which].tail, "queue-tail-is-last");
+	}
+	HOLDS(linked == tagged, "tagged-is-queued");
+	return NULL;
+}
+
+static const char *timer_invariant(const struct echo_engine *e)
+{
+	uint32_t tagged = 0, linked = 0;
+
+	for (uint32_t id = 0; id < e->slots_fresh; id++)
+		tagged += conn_at(e, id)->timer != TIMER_NONE;
+	for (uint32_t timer = TIMER_IDLE; timer < TIMER_COUNT; timer++) {
+		uint32_t last = NONE;
+		uint64_t deadline_ms = 0;
+
+		for (uint32_t id = e->timers[timer].head; id != NONE;
+		     id = conn_at(e, id)->timer_next) {
+			const struct conn *conn = conn_at(e, id);
+
+			HOLDS(conn->timer == timer, "timed-where-tagged");
+			HOLDS(conn->timer_prev == last, "timer-links-agree");
+			HOLDS(conn->deadline_ms >= deadline_ms, "timers-in-order");
+			HOLDS(++linked <= tagged, "timers-end");
+			deadline_ms = conn->deadline_ms;
+			last = id;
+		}
+		HOLDS(last == e->timers[timer].tail, "timer-tail-is-last");
+	}
+	HOLDS(linked == tagged, "tagged-is-timed");
+	return NULL;
+}
+
+static const char *engine_invariant(const struct echo_engine *e)
+{
+	const struct listener *listener = &e->listener;
+
+	HOLDS(listener->state >= LISTENER_WATCHED && listener->state <= LISTENER_CLOSED,
+	      "listener-state-exists");
+	HOLDS(listener_op(e) == ECHO_OP_NONE || listener->flow.queue != QUEUE_NONE,
+	      "listener-work-is-queued");
+	HOLDS(listener->state != LISTENER_PAUSED || !conn_has_room(e) ||
+		      listener->retry_at_ms != NEVER,
+	      "paused-ends");
+	HOLDS(listener->retry_delay_ms >= e->config.retry_min_ms &&
+		      listener->retry_delay_ms <= e->config.retry_max_ms,
+	      "retry-delay-bounded");
+	HOLDS((e->op == ECHO_OP_NONE) == (e->ending != ECHO_RUNNING), "asks-until-the-end");
+	HOLDS(e->id == NONE || e->id == queue_front(e), "serves-the-front");
+	if (e->ending == ECHO_STOPPED) {
+		HOLDS(e->connections == 0 && e->buffers_used == 0, "stopped-is-released");
+		HOLDS(listener->state == LISTENER_CLOSED, "stopped-is-closed");
+	}
+	return NULL;
+}
+
+const char *echo_invariant(const struct echo_engine *e)
+{
+	const char *broken = conns_invariant(e);
+
+	if (broken == NULL)
+		broken = queue_invariant(e);
+	if (broken == NULL)
+		broken = timer_invariant(e);
+	if (broken == NULL)
+		broken = engine_invariant(e);
+	return broken;
+}

@@ -1,0 +1,123 @@
+/* The server: options, wiring, exit status. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "budget.h"
+#include "core/echo.h"
+#include "linux/system.h"
+#include "log.h"
+#include "narrate.h"
+#include "options.h"
+
+enum { EXIT_ORDERLY = 0, EXIT_UNABLE = 1, EXIT_USAGE = 2 };
+
+static struct linux_system sys;
+static struct log logger;
+
+static int wrong_usage(const char *error)
+{
+	fprintf(stderr, "epoll-echo: %s (see --help)\n", error);
+	return EXIT_USAGE;
+}
+
+static int unable(const struct sockaddr_storage *address, const char *what)
+{
+	char text[ADDRESS_TEXT_SIZE];
+	const char *reason = strerror(errno);
+
+	address_format(address, text);
+	fprintf(stderr, "epoll-echo: cannot %s on %s: %s\n", what, text, reason);
+	return EXIT_UNABLE;
+}
+
+static void announce(void)
+{
+	char text[ADDRESS_TEXT_SIZE];
+
+	address_format(&sys.address, text);
+	log_add(&logger,
+		logger.json ? "{\"event\":\"listening\",\"address\":\"%s\",\"port\":%u}"
+			    : "epoll-echo: listening on %s",
+		text, address_port(&sys.address));
+	log_end(&logger);
+}
+
+static enum echo_ending serve(struct echo_engine *engine, bool verbose)
+{
+	struct echo_stats stats = { 0 };
+	struct echo_action action;
+
+	while (echo_next(engine, &action)) {
+		struct echo_result result = linux_perform(&sys, &action);
+
+		echo_observe(&stats, &action, &result);
+		if (verbose)
+			narrate(&logger, &action, &result);
+		if (action.op == ECHO_OP_REPORT)
+			narrate_stats(&logger, &stats, engine);
+		echo_complete(engine, &action, &result);
+	}
+	return echo_ending(engine);
+}
+
+static int exit_status(enum echo_ending ending)
+{
+	if (ending == ECHO_STOPPED)
+		return EXIT_ORDERLY;
+	log_add(&logger, logger.json ? "{\"event\":\"stopped\",\"reason\":\"%s\"}"
+				     : "epoll-echo: stopped: %s",
+		ending == ECHO_ABORTED ? "a second signal, connections were abandoned"
+				       : "the listener or the epoll instance is broken");
+	log_end(&logger);
+	return EXIT_UNABLE;
+}
+
+static int run(const struct options *options)
+{
+	uint64_t descriptors = linux_raise_descriptors();
+	struct sockaddr_storage address;
+	struct echo_config config;
+	char error[OPTIONS_ERROR_SIZE];
+	const char *failed;
+	socklen_t length = 0;
+	void *memory;
+	int status;
+
+	descriptors -= descriptors < LINUX_DESCRIPTORS ? descriptors : LINUX_DESCRIPTORS;
+	if (!budget_plan(options, descriptors, &config, error))
+		return wrong_usage(error);
+	address_parse(options->address, options->port, &address, &length);
+	memory = linux_memory(echo_memory_size(&config));
+	if (memory == NULL)
+		return unable(&address, "have the memory to listen");
+	failed = linux_open(&sys, &address, length, options->backlog);
+	if (failed != NULL)
+		return unable(&address, failed);
+	log_open(&logger, STDERR_FILENO, options->json);
+	announce();
+	status = exit_status(
+		serve(echo_init(memory, &config, linux_now_ms()), options->verbose));
+	linux_close(&sys);
+	log_close(&logger);
+	return status;
+}
+
+int main(int argc, char *argv[])
+{
+	struct options options;
+	char error[OPTIONS_ERROR_SIZE];
+
+	switch (options_parse(argc, argv, &options, error)) {
+	case OPTIONS_HELP:
+		return fputs(options_help, stdout) < 0 || fflush(stdout) != 0 ? EXIT_UNABLE : 0;
+	case OPTIONS_VERSION:
+		return puts("epoll-echo " EPOLL_ECHO_VERSION) < 0 || fflush(stdout) != 0;
+	case OPTIONS_WRONG:
+		return wrong_usage(error);
+	case OPTIONS_RUN:
+		break;
+	}
+	return run(&options);
+}

@@ -1,0 +1,278 @@
+/*
+ * epoll-scenario: plays scenarios against a live echo server and judges what it does.
+ * Exit status: 0 all passed, 1 some failed, 2 cannot run.
+ */
+#include "scenario/live.h"
+#include "scenario/parse.h"
+#include "scenario/tap.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#ifndef EPOLL_ECHO_VERSION
+#define EPOLL_ECHO_VERSION "unreleased"
+#endif
+
+enum { EXIT_CANNOT_RUN = 2, TIMEOUT_DEFAULT_MS = 20000, TIMEOUT_MAX_MS = 3600000, HOST_MAX = 64 };
+
+static const char usage[] =
+	"Usage: epoll-scenario --on server=HOST:PORT [OPTION]... FILE...\n"
+	"Plays scenarios against a live echo server; FILE may be - for standard input.\n"
+	"\n"
+	"  --on server=HOST:PORT  the server; a numeric address ([::1]:3000) or localhost\n"
+	"  --timeout SECONDS      how long a step may make no progress (default 20)\n"
+	"  --show                 print what each read sees, and judge none\n"
+	"  --help, --version      print this, or the version, and end\n"
+	"\n"
+	"Steps, one a line; a scenario opens with a line \"# name\" after a blank line:\n"
+	"  connect NAME[*COUNT] [rcvbuf SIZE] [sndbuf SIZE] [async | -> connected | -> refused]\n"
+	"  write NAME \"text\" [by SIZE] [then WR] [settled]\n"
+	"  write NAME pattern SIZE [by SIZE] [then WR] [settled]\n"
+	"  urgent NAME \"text\" [settled]\n"
+	"  echo NAME SIZE [by SIZE] [then WR]\n"
+	"  roundtrips NAME COUNT SIZE\n"
+	"  fill NAME [max SIZE]\n"
+	"  read NAME [by SIZE] [slowly] -> \"text\" | pattern SIZE | rest | EOF | reset | nothing\n"
+	"  shutdown NAME WR|RD|RDWR [settled]\n"
+	"  close NAME             reset NAME\n"
+	"  flood NAME             stop NAME\n"
+	"  storm COUNT [reset]    wait SECONDS\n"
+	"  print \"text\"           run \"command\" [-> STATUS]\n"
+	"\n"
+	"The output is TAP. Exit status: 0 all passed, 1 some failed, 2 cannot run.\n";
+
+static struct script script;
+static char texts[SCRIPT_TEXT_MAX];
+static size_t texts_len;
+
+static int usage_error(const char *message, const char *value)
+{
+	fprintf(stderr, "epoll-scenario: %s%s (see --help)\n", message, value);
+	return EXIT_CANNOT_RUN;
+}
+
+/* Options. */
+
+static bool set_address(struct address *address, const char *host, uint16_t port)
+{
+	struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons(port) };
+	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
+
+	if (inet_pton(AF_INET, host, &in.sin_addr) == 1) {
+		memcpy(&address->storage, &in, sizeof in);
+		address->len = sizeof in;
+		return true;
+	}
+	if (inet_pton(AF_INET6, host, &in6.sin6_addr) == 1) {
+		memcpy(&address->storage, &in6, sizeof in6);
+		address->len = sizeof in6;
+		return true;
+	}
+	return false;
+}
+
+static bool take_port(const char *text, uint16_t *port)
+{
+	unsigned long value;
+	char *end;
+
+	if (*text < '0' || *text > '9')
+		return false;
+	value = strtoul(text, &end, 10);
+	*port = (uint16_t)value;
+	return *end == '\0' && value > 0 && value <= UINT16_MAX;
+}
+
+/* HOST:PORT, where only an address in brackets contains colons. */
+static bool take_server(const char *text, struct address *address)
+{
+	const char *colon = strrchr(text, ':');
+	char host[HOST_MAX];
+	uint16_t port;
+	size_t len;
+
+	if (!colon || (size_t)(colon - text) >= sizeof host || !take_port(colon + 1, &port))
+		return false;
+	len = (size_t)(colon - text);
+	if (len >= 2 && text[0] == '[' && text[len - 1] == ']') {
+		text++;
+		len -= 2;
+	} else if (memchr(text, ':', len)) {
+		return false;
+	}
+	memcpy(host, text, len);
+	host[len] = '\0';
+	return set_address(address, strcmp(host, "localhost") == 0 ? "127.0.0.1" : host, port);
+}
+
+static bool take_timeout(const char *text, int64_t *timeout_ms)
+{
+	char *end;
+	double seconds;
+
+	if (*text < '0' || *text > '9')
+		return false;
+	seconds = strtod(text, &end);
+	if (*end != '\0' || !(seconds >= 0.001) || !(seconds <= TIMEOUT_MAX_MS / 1000.0))
+		return false;
+	*timeout_ms = (int64_t)(seconds * 1000.0 + 0.5);
+	return true;
+}
+
+static bool take_world(const char *text, struct address *address)
+{
+	static const char world[] = "server=";
+
+	return strncmp(text, world, sizeof world - 1) == 0 &&
+	       take_server(text + sizeof world - 1, address);
+}
+
+/* Returns an exit status, or -1 to go on. */
+static int take_options(int argc, char **argv, struct live_options *options)
+{
+	static const struct option names[] = {
+		{ "on", required_argument, NULL, 'o' }, { "timeout", required_argument, NULL, 't' },
+		{ "show", no_argument, NULL, 's' },     { "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'v' },  { NULL, 0, NULL, 0 },
+	};
+	int option;
+
+	while ((option = getopt_long(argc, argv, "", names, NULL)) != -1) {
+		if (option == 'o' && !take_world(optarg, &options->server))
+			return usage_error("--on expects server=HOST:PORT, not ", optarg);
+		if (option == 't' && !take_timeout(optarg, &options->timeout_ms))
+			return usage_error("--timeout expects seconds from 0.001 to 3600, not ",
+			                   optarg);
+		if (option == 's')
+			options->show = true;
+		if (option == 'h')
+			return fputs(usage, stdout) < 0 ? EXIT_CANNOT_RUN : EXIT_SUCCESS;
+		if (option == 'v')
+			return puts("epoll-scenario " EPOLL_ECHO_VERSION) < 0 ? EXIT_CANNOT_RUN
+			                                                      : EXIT_SUCCESS;
+		if (option == '?')
+			return EXIT_CANNOT_RUN;
+	}
+	if (options->server.len == 0)
+		return usage_error("--on server=HOST:PORT is missing", "");
+	return optind < argc ? -1 : usage_error("no FILE", "");
+}
+
+/* Scripts. */
+
+static bool cannot_read(const char *name, const char *reason)
+{
+	fprintf(stderr, "epoll-scenario: %s: %s\n", name, reason);
+	return false;
+}
+
+static bool read_text(const char *name, FILE *file, size_t *len)
+{
+	size_t room = sizeof texts - texts_len;
+
+	errno = 0;
+	*len = fread(texts + texts_len, 1, room, file);
+	if (ferror(file))
+		return cannot_read(name, strerror(errno));
+	if (*len == room)
+		return cannot_read(name, "the files together reach the limit of 1 MiB");
+	return true;
+}
+
+static bool load(const char *name)
+{
+	bool is_stdin = strcmp(name, "-") == 0;
+	FILE *file = is_stdin ? stdin : fopen(name, "re");
+	const char *text = texts + texts_len;
+	struct parse_error error;
+	size_t len = 0;
+	bool good;
+
+	if (!file)
+		return cannot_read(name, strerror(errno));
+	good = read_text(name, file, &len);
+	if (!is_stdin)
+		fclose(file);
+	texts_len += len;
+	if (!good)
+		return false;
+	if (parse(&script, is_stdin ? "stdin" : name, text, len, &error))
+		return true;
+	fprintf(stderr, "%s:%" PRIu32 ":%" PRIu32 ": expected %s\n", is_stdin ? "stdin" : name,
+	        error.line, error.column, error.expected);
+	return false;
+}
+
+/* Playing. */
+
+static void tell(const struct scenario *scenario, const struct live_failure *failure)
+{
+	struct note note;
+
+	note_clear(&note);
+	note_add(&note, "  %s:%" PRIu32 ": %.*s", scenario->file, failure->step->line,
+	         (int)failure->step->source.len, failure->step->source.at);
+	tap_comment(note.text);
+	note_clear(&note);
+	note_add(&note, "  expected: %s", failure->expected.text);
+	tap_comment(note.text);
+	note_clear(&note);
+	note_add(&note, "  seen: %s", failure->seen.text);
+	tap_comment(note.text);
+}
+
+static int play(const struct live_options *options)
+{
+	struct live *live = live_open(options);
+	struct live_failure failure;
+	int status = EXIT_SUCCESS;
+
+	if (!live)
+		return usage_error("out of memory", "");
+	tap_plan(script.scenarios_count);
+	for (uint32_t i = 0; i < script.scenarios_count; i++) {
+		const struct scenario *scenario = &script.scenarios[i];
+		bool passed = live_play(live, &script, scenario, &failure);
+
+		tap_point(passed, i + 1, scenario->name.at, scenario->name.len);
+		if (passed)
+			continue;
+		tell(scenario, &failure);
+		status = EXIT_FAILURE;
+	}
+	live_close(live);
+	return ferror(stdout) ? EXIT_CANNOT_RUN : status;
+}
+
+/* As many connections as the hard limit allows; where that is not enough, connect says so. */
+static void raise_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+int main(int argc, char **argv)
+{
+	struct live_options options = { .timeout_ms = TIMEOUT_DEFAULT_MS };
+	int status = take_options(argc, argv, &options);
+
+	if (status >= 0)
+		return status;
+	while (optind < argc)
+		if (!load(argv[optind++]))
+			return EXIT_CANNOT_RUN;
+	signal(SIGPIPE, SIG_IGN);
+	raise_descriptors();
+	return play(&options);
+}

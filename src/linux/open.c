@@ -1,0 +1,148 @@
+/* Opening and closing: what happens once, before the first action and after the last. */
+#include "system.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "signals.h"
+
+static bool set(int fd, int level, int option, int value)
+{
+	return setsockopt(fd, level, option, &value, sizeof(value)) == 0;
+}
+
+/*
+ * Accepted sockets inherit all of these from their listener, which saves a call each for every
+ * connection; tests/test_linux.c checks that they do (tcp(7), socket(7); net/core/sock.c,
+ * sk_clone_lock).
+ */
+static bool set_options(int fd, int family)
+{
+	return set(fd, SOL_SOCKET, SO_REUSEADDR, 1) &&
+	       (family != AF_INET6 || set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0)) &&
+	       set(fd, SOL_SOCKET, SO_OOBINLINE, 1) && set(fd, IPPROTO_TCP, TCP_NODELAY, 1) &&
+	       set(fd, SOL_SOCKET, SO_KEEPALIVE, 1) &&
+	       set(fd, IPPROTO_TCP, TCP_KEEPIDLE, LINUX_KEEPALIVE_IDLE_S) &&
+	       set(fd, IPPROTO_TCP, TCP_KEEPINTVL, LINUX_KEEPALIVE_INTERVAL_S) &&
+	       set(fd, IPPROTO_TCP, TCP_KEEPCNT, LINUX_KEEPALIVE_PROBES);
+}
+
+static const char *open_listener(struct linux_system *sys, const struct sockaddr_storage *address,
+				 socklen_t length, int backlog)
+{
+	socklen_t size = sizeof(sys->address);
+
+	sys->listener = socket(address->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (sys->listener < 0)
+		return "make a socket";
+	if (!set_options(sys->listener, address->ss_family))
+		return "set the options of a socket";
+	if (bind(sys->listener, (const struct sockaddr *)address, length) != 0)
+		return "listen";
+	if (listen(sys->listener, backlog) != 0)
+		return "listen";
+	if (getsockname(sys->listener, (struct sockaddr *)&sys->address, &size) != 0)
+		return "find the port";
+	return NULL;
+}
+
+static bool watch(const struct linux_system *sys, int fd, uint64_t token)
+{
+	struct epoll_event event = { .events = EPOLLIN, .data.u64 = token };
+
+	return epoll_ctl(sys->epoll, EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
+static const char *open_signals(struct linux_system *sys)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGUSR1);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) != 0 || signal(SIGPIPE, SIG_IGN) == SIG_ERR)
+		return "block signals";
+	sys->signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+	return sys->signals < 0 ? "receive signals" : NULL;
+}
+
+static const char *open_all(struct linux_system *sys, const struct sockaddr_storage *address,
+			    socklen_t length, int backlog)
+{
+	const char *failed = open_listener(sys, address, length, backlog);
+
+	if (failed == NULL)
+		failed = open_signals(sys);
+	if (failed != NULL)
+		return failed;
+	sys->epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (sys->epoll < 0)
+		return "make an epoll instance";
+	if (!watch(sys, sys->listener, ECHO_TOKEN_LISTENER) ||
+	    !watch(sys, sys->signals, LINUX_TOKEN_SIGNALS))
+		return "watch the listener";
+	return NULL;
+}
+
+const char *linux_open(struct linux_system *sys, const struct sockaddr_storage *address,
+		       socklen_t length, int backlog)
+{
+	const char *failed;
+	int error;
+
+	sys->epoll = -1;
+	sys->listener = -1;
+	sys->signals = -1;
+	failed = open_all(sys, address, length, backlog);
+	if (failed == NULL)
+		return NULL;
+	error = errno;
+	linux_close(sys);
+	errno = error;
+	return failed;
+}
+
+/* close(2) releases the descriptor whatever it returns, and there is nobody left to tell. */
+static void close_one(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+void linux_close(struct linux_system *sys)
+{
+	close_one(&sys->listener);
+	close_one(&sys->signals);
+	close_one(&sys->epoll);
+}
+
+uint64_t linux_raise_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return 0; /* getrlimit(2) fails for no resource that exists */
+	if (limit.rlim_cur < limit.rlim_max) {
+		rlim_t soft = limit.rlim_cur;
+
+		limit.rlim_cur = limit.rlim_max;
+		if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+			limit.rlim_cur = soft;
+	}
+	return limit.rlim_cur;
+}
+
+void *linux_memory(size_t size)
+{
+	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return memory == MAP_FAILED ? NULL : memory;
+}

@@ -1,0 +1,226 @@
+#include "options.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "linux/address.h"
+
+const char options_help[] =
+	"Usage: epoll-echo [OPTION]...\n"
+	"Serves TCP echo on Linux epoll: every byte comes back, once and in order.\n"
+	"\n"
+	"  -a, --address A          listen on this IPv4 or IPv6 address (0.0.0.0); :: serves both\n"
+	"  -p, --port N             listen on this port (3000); 0 takes a free one\n"
+	"  -b, --backlog N          connections that may wait to be accepted (4096)\n"
+	"  -c, --max-connections N  serve at most so many at once (as many as descriptors, memory\n"
+	"                           and 65536 allow)\n"
+	"  -m, --memory SIZE        user memory to stay within (64M); K, M and G are powers of 1024\n"
+	"  -i, --idle-timeout S     end connections without traffic for S seconds (0: never)\n"
+	"  -d, --drain-timeout S    after SIGTERM, cut off what is open after S seconds (5)\n"
+	"  -v, --verbose            tell each registration, event, echo and close on stderr\n"
+	"  -l, --log-format FORMAT  text or json (text)\n"
+	"  -s, --stats S            print the statistics every S seconds (0: on SIGUSR1 only)\n"
+	"  -h, --help               print this, and exit\n"
+	"  -V, --version            print the version, and exit\n"
+	"\n"
+	"SIGTERM or SIGINT drains and exits, a second one exits at once; SIGUSR1 prints statistics.\n"
+	"Exit status: 0 drained, 1 could not serve or was made to stop, 2 wrong usage.\n";
+
+static const struct option long_options[] = {
+	{ "address", required_argument, NULL, 'a' },
+	{ "port", required_argument, NULL, 'p' },
+	{ "backlog", required_argument, NULL, 'b' },
+	{ "max-connections", required_argument, NULL, 'c' },
+	{ "memory", required_argument, NULL, 'm' },
+	{ "idle-timeout", required_argument, NULL, 'i' },
+	{ "drain-timeout", required_argument, NULL, 'd' },
+	{ "verbose", no_argument, NULL, 'v' },
+	{ "log-format", required_argument, NULL, 'l' },
+	{ "stats", required_argument, NULL, 's' },
+	{ "help", no_argument, NULL, 'h' },
+	{ "version", no_argument, NULL, 'V' },
+	{ NULL, 0, NULL, 0 },
+};
+
+static const char short_options[] = ":a:p:b:c:m:i:d:vl:s:hV";
+
+/* Reads decimal digits; false: none, or beyond `most`. */
+static bool digits(const char **text, uint64_t most, uint64_t *value)
+{
+	const char *p = *text;
+
+	*value = 0;
+	if (*p < '0' || *p > '9')
+		return false;
+	for (; *p >= '0' && *p <= '9'; p++) {
+		uint64_t digit = (uint64_t)(*p - '0');
+
+		if (*value > (most - digit) / 10)
+			return false;
+		*value = *value * 10 + digit;
+	}
+	*text = p;
+	return true;
+}
+
+static bool number(const char *text, uint64_t least, uint64_t most, uint64_t *value)
+{
+	return digits(&text, most, value) && *text == '\0' && *value >= least;
+}
+
+bool options_size(const char *text, uint64_t *size)
+{
+	static const char *const units[][3] = {
+		{ "", "B", "" }, { "K", "KiB", "k" }, { "M", "MiB", "m" }, { "G", "GiB", "g" }
+	};
+
+	if (!digits(&text, UINT64_MAX, size) || *size == 0)
+		return false;
+	for (unsigned power = 0; power < 4; power++) {
+		for (unsigned i = 0; i < 3; i++) {
+			if (strcmp(text, units[power][i]) != 0)
+				continue;
+			if (*size > UINT64_MAX >> (10 * power))
+				return false;
+			*size <<= 10 * power;
+			return true;
+		}
+	}
+	return false;
+}
+
+bool options_seconds(const char *text, uint64_t *ms)
+{
+	uint64_t seconds, thousandths = 0;
+
+	if (!digits(&text, OPTIONS_SECONDS_LIMIT, &seconds))
+		return false;
+	if (*text == '.') {
+		uint64_t place = 100;
+
+		for (text++; *text >= '0' && *text <= '9' && place > 0; text++, place /= 10)
+			thousandths += place * (uint64_t)(*text - '0');
+		if (text[-1] == '.')
+			return false;
+	}
+	*ms = seconds * 1000 + thousandths;
+	return *text == '\0' && *ms <= OPTIONS_SECONDS_LIMIT * UINT64_C(1000);
+}
+
+static bool is_address(const char *text)
+{
+	struct sockaddr_storage address;
+	socklen_t length;
+
+	return address_parse(text, 0, &address, &length);
+}
+
+static bool is_log_format(const char *text, bool *json)
+{
+	*json = strcmp(text, "json") == 0;
+	return *json || strcmp(text, "text") == 0;
+}
+
+/* Sets one option; NULL, or what its value would have had to be. */
+static const char *set_option(struct options *options, int option, const char *value)
+{
+	uint64_t n = 0;
+
+	switch (option) {
+	case 'a':
+		options->address = value;
+		return is_address(value) ? NULL : "an IPv4 or IPv6 address";
+	case 'p':
+		if (!number(value, 0, UINT16_MAX, &n))
+			return "a port, 0 to 65535";
+		options->port = (uint16_t)n;
+		return NULL;
+	case 'b':
+		if (!number(value, 1, OPTIONS_BACKLOG_LIMIT, &n))
+			return "a number, 1 to 65535";
+		options->backlog = (int)n;
+		return NULL;
+	case 'c':
+		if (!number(value, 1, OPTIONS_CONNECTIONS_LIMIT, &n))
+			return "a number, 1 to 65536";
+		options->connections_max = (uint32_t)n;
+		return NULL;
+	case 'm':
+		return options_size(value, &options->memory) ? NULL : "a size, such as 64M";
+	case 'i':
+		return options_seconds(value, &options->idle_ms) ? NULL : "seconds, 0 to 86400";
+	case 'd':
+		return options_seconds(value, &options->drain_ms) ? NULL : "seconds, 0 to 86400";
+	case 's':
+		return options_seconds(value, &options->stats_ms) ? NULL : "seconds, 0 to 86400";
+	case 'l':
+		return is_log_format(value, &options->json) ? NULL : "text or json";
+	default:
+		options->verbose = true; /* 'v' */
+		return NULL;
+	}
+}
+
+/* The long name of an option, for a message. */
+static const char *long_name(int option)
+{
+	for (const struct option *o = long_options; o->name != NULL; o++)
+		if (o->val == option)
+			return o->name;
+	return "?";
+}
+
+static enum options_outcome wrong_option(char *argv[], int option, char *error)
+{
+	const char *given = argv[optind - 1];
+
+	if (option == ':')
+		snprintf(error, OPTIONS_ERROR_SIZE, "option '--%s' needs a value",
+			 long_name(optopt));
+	else if (optopt != 0 && strncmp(given, "--", 2) == 0)
+		snprintf(error, OPTIONS_ERROR_SIZE, "option '%.100s' takes no value", given);
+	else if (optopt != 0)
+		snprintf(error, OPTIONS_ERROR_SIZE, "unknown option '-%c'", optopt);
+	else
+		snprintf(error, OPTIONS_ERROR_SIZE, "unknown option '%.100s'", given);
+	return OPTIONS_WRONG;
+}
+
+enum options_outcome options_parse(int argc, char *argv[], struct options *options,
+				   char error[OPTIONS_ERROR_SIZE])
+{
+	int option;
+
+	*options = (struct options){
+		.address = "0.0.0.0",
+		.port = 3000,
+		.backlog = SOMAXCONN,
+		.memory = UINT64_C(64) << 20,
+		.drain_ms = 5000,
+	};
+	optind = 0; /* getopt_long(3): starts afresh, as a test has to */
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, short_options, long_options, NULL)) != -1) {
+		const char *wanted;
+
+		if (option == 'h')
+			return OPTIONS_HELP;
+		if (option == 'V')
+			return OPTIONS_VERSION;
+		if (option == '?' || option == ':')
+			return wrong_option(argv, option, error);
+		wanted = set_option(options, option, optarg);
+		if (wanted == NULL)
+			continue;
+		snprintf(error, OPTIONS_ERROR_SIZE, "--%s '%.100s' is not %s", long_name(option),
+			 optarg, wanted);
+		return OPTIONS_WRONG;
+	}
+	if (optind < argc) {
+		snprintf(error, OPTIONS_ERROR_SIZE, "unexpected argument '%.100s'", argv[optind]);
+		return OPTIONS_WRONG;
+	}
+	return OPTIONS_RUN;
+}
