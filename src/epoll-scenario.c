@@ -149,14 +149,14 @@ static int take_options(int argc, char **argv, struct live_options *options)
 			return usage_error("--on expects server=HOST:PORT, not ", optarg);
 		if (option == 't' && !take_timeout(optarg, &options->timeout_ms))
 			return usage_error("--timeout expects seconds from 0.001 to 3600, not ",
-			                   optarg);
+					   optarg);
 		if (option == 's')
 			options->show = true;
 		if (option == 'h')
 			return fputs(usage, stdout) < 0 ? EXIT_CANNOT_RUN : EXIT_SUCCESS;
 		if (option == 'v')
 			return puts("epoll-scenario " EPOLL_ECHO_VERSION) < 0 ? EXIT_CANNOT_RUN
-			                                                      : EXIT_SUCCESS;
+									      : EXIT_SUCCESS;
 		if (option == '?')
 			return EXIT_CANNOT_RUN;
 	}
@@ -206,7 +206,7 @@ static bool load(const char *name)
 	if (parse(&script, is_stdin ? "stdin" : name, text, len, &error))
 		return true;
 	fprintf(stderr, "%s:%" PRIu32 ":%" PRIu32 ": expected %s\n", is_stdin ? "stdin" : name,
-	        error.line, error.column, error.expected);
+		error.line, error.column, error.expected);
 	return false;
 }
 
@@ -218,7 +218,7 @@ static void tell(const struct scenario *scenario, const struct live_failure *fai
 
 	note_clear(&note);
 	note_add(&note, "  %s:%" PRIu32 ": %.*s", scenario->file, failure->step->line,
-	         (int)failure->step->source.len, failure->step->source.at);
+		 (int)failure->step->source.len, failure->step->source.at);
 	tap_comment(note.text);
 	note_clear(&note);
 	note_add(&note, "  expected: %s", failure->expected.text);
@@ -273,6 +273,7 @@ int main(int argc, char **argv)
 		if (!load(argv[optind++]))
 			return EXIT_CANNOT_RUN;
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGCHLD, SIG_DFL); /* inherited as ignored, it would hide how commands end */
 	raise_descriptors();
 	return play(&options);
 }
