@@ -46,7 +46,7 @@ teardown_file() { release_server; }
 
 @test "ECHO-34: many peers that do not read keep nobody from being served" {
 	scenario <<-'END'
-	connect mute*500 rcvbuf 4096
+	connect mute*500 rcvbuf 4096 mss 536 sndbuf 16K
 	fill mute
 	connect a
 	roundtrips a 200 64
@@ -75,7 +75,7 @@ teardown_file() { release_server; }
 	start_server --memory 3200K --max-connections 300
 	export pid
 	ECHO_AT=127.0.0.1:$port scenario <<-'END'
-	connect mute*100 rcvbuf 4096
+	connect mute*100 rcvbuf 4096 mss 536 sndbuf 16K
 	fill mute
 	connect a
 	roundtrips a 200 64
@@ -100,7 +100,7 @@ teardown_file() { release_server; }
 	for memory in 4M 8M 64M; do
 		start_server --memory "$memory"
 		ECHO_AT=127.0.0.1:$port scenario <<-'END'
-		connect a*300 rcvbuf 4096
+		connect a*300 rcvbuf 4096 mss 536 sndbuf 16K
 		fill a max 64M
 		END
 		peak=$(awk '/^VmHWM:/ { print $2 }' "/proc/$pid/status")
@@ -116,7 +116,7 @@ teardown_file() { release_server; }
 	ECHO_AT=127.0.0.1:$port scenario <<-'END'
 	connect a*20
 	roundtrips a 2 1000
-	connect b rcvbuf 4096
+	connect b rcvbuf 4096 mss 536 sndbuf 16K
 	fill b
 	read b -> rest
 	END

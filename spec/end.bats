@@ -105,7 +105,7 @@ teardown_file() { release_server; }
 @test "ECHO-14: a peer with a small window that half-closes and reads late" {
 	scenario <<-'END'
 	connect a rcvbuf 4096
-	write a pattern 100K then WR
+	write a pattern 50K then WR
 	wait 0.5
 	read a by 512 -> rest
 	read a -> EOF
@@ -130,7 +130,7 @@ teardown_file() { release_server; }
 	export base
 	scenario <<-'END'
 	connect a*5 rcvbuf 4096
-	write a pattern 100K then WR
+	write a pattern 50K then WR
 	run "spec/process rest $ECHO_PID"
 	run "test $(spec/process fds $ECHO_PID) -eq $((base + 5))"
 	read a -> rest

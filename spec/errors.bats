@@ -52,7 +52,7 @@ teardown_file() { release_server; }
 	connect half*100
 	write half "hello" then WR
 	reset half
-	connect full*50 rcvbuf 4096
+	connect full*50 rcvbuf 4096 mss 536 sndbuf 16K
 	fill full
 	reset full
 	connect last*50 rcvbuf 4096
@@ -101,7 +101,7 @@ teardown_file() { release_server; }
 
 @test "ECHO-59: connections that follow reset ones get their own bytes only" {
 	scenario <<-'END'
-	connect old*50 rcvbuf 4096
+	connect old*50 rcvbuf 4096 mss 536 sndbuf 16K
 	fill old
 	reset old
 	connect new*50
@@ -115,7 +115,7 @@ teardown_file() { release_server; }
 @test "ECHO-59: the same with connections that half-closed" {
 	scenario <<-'END'
 	connect old*50 rcvbuf 4096
-	write old pattern 100K then WR
+	write old pattern 50K then WR
 	reset old
 	connect new*50
 	read new -> nothing

@@ -31,7 +31,7 @@ teardown_file() { release_server; }
 	needs_process
 	scenario <<-'END'
 	connect a*10 rcvbuf 4096
-	write a pattern 100K then WR
+	write a pattern 50K then WR
 	run "spec/process rest $ECHO_PID"
 	read a -> rest
 	read a -> EOF
@@ -58,7 +58,7 @@ teardown_file() { release_server; }
 	read a -> "!"
 	run "spec/process rest $ECHO_PID"
 	connect b*5 rcvbuf 4096
-	write b pattern 100K
+	write b pattern 50K
 	urgent b "!"
 	run "spec/process rest $ECHO_PID"
 	read b -> rest

@@ -32,7 +32,7 @@ static const char usage[] =
 	"  --help, --version      print this, or the version, and end\n"
 	"\n"
 	"Steps, one a line; a scenario opens with a line \"# name\" after a blank line:\n"
-	"  connect NAME[*COUNT] [rcvbuf SIZE] [sndbuf SIZE] [async | -> connected | -> refused]\n"
+	"  connect NAME[*COUNT] [rcvbuf SIZE] [mss SIZE] [sndbuf SIZE] [async | -> connected | -> refused]\n"
 	"  write NAME \"text\" [by SIZE] [then WR] [settled]\n"
 	"  write NAME pattern SIZE [by SIZE] [then WR] [settled]\n"
 	"  urgent NAME \"text\" [settled]\n"

@@ -410,6 +410,8 @@ static bool parse_connect(struct parser *p)
 		return false;
 	if (accept(p, "rcvbuf") && !take_size32(p, 1u << 30, &step->rcvbuf))
 		return false;
+	if (accept(p, "mss") && !take_size32(p, UINT16_MAX, &step->mss))
+		return false;
 	if (accept(p, "sndbuf") && !take_size32(p, 1u << 30, &step->sndbuf))
 		return false;
 	step->async = accept(p, "async");
@@ -419,7 +421,7 @@ static bool parse_connect(struct parser *p)
 			return fail(p, p->at, "'connected' or 'refused'");
 	}
 	set_open(p, !step->refused);
-	return finish(p, "'rcvbuf SIZE', 'sndbuf SIZE', 'async', '->', in this order,");
+	return finish(p, "'rcvbuf SIZE', 'mss SIZE', 'sndbuf SIZE', 'async', '->', in this order,");
 }
 
 static bool parse_write(struct parser *p)

@@ -6,7 +6,7 @@
  * only a comment. A line holds one step. What must be observed stands right of "->". "# " ends a
  * line early.
  *
- *      connect NAME[*COUNT] [rcvbuf SIZE] [sndbuf SIZE] [async | -> connected | -> refused]
+ *      connect NAME[*COUNT] [rcvbuf SIZE] [mss SIZE] [sndbuf SIZE] [async | -> connected | -> refused]
  *      write NAME "text" [by SIZE] [then WR] [settled]
  *      write NAME pattern SIZE [by SIZE] [then WR] [settled]
  *      urgent NAME "text" [settled]
@@ -105,7 +105,7 @@ struct step {
 	uint64_t size;           /* of the pattern; of "max"; 0: not given */
 	uint32_t by;             /* bytes of one call; 0: not given */
 	uint32_t repeat;         /* round trips, connections of a storm */
-	uint32_t rcvbuf, sndbuf; /* 0: not given */
+	uint32_t rcvbuf, mss, sndbuf; /* 0: not given */
 	uint32_t wait_ms;
 	int status; /* expected of a command */
 	enum step_shutdown shutdown;

@@ -41,6 +41,8 @@ static bool set_options(int fd, const struct stream_options *options)
 		return false;
 	if (options->rcvbuf > 0 && !set_option(fd, SOL_SOCKET, SO_RCVBUF, (int)options->rcvbuf))
 		return false;
+	if (options->mss != 0 && !set_option(fd, IPPROTO_TCP, TCP_MAXSEG, (int)options->mss))
+		return false;
 	return options->sndbuf == 0 || set_option(fd, SOL_SOCKET, SO_SNDBUF, (int)options->sndbuf);
 }
 

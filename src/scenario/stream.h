@@ -47,7 +47,7 @@ struct stream_result {
 };
 
 struct stream_options {
-	uint32_t rcvbuf, sndbuf; /* 0: the system's */
+	uint32_t rcvbuf, mss, sndbuf; /* 0: the system's */
 };
 
 /*
