@@ -107,6 +107,12 @@ lint: ## Check the shell scripts and the bats files
 
 pure: $(PURE:%=build/pure/%.o) ## Check that the core is pure: its headers, its symbols, wasm32
 
+diagram: $(BUILD)/diagram ## Write docs/STATES.md from the engine's table of states
+	$< >docs/STATES.md
+
+diagram-check: $(BUILD)/diagram ## Check that docs/STATES.md is what that table says
+	$< | diff -u docs/STATES.md -
+
 everything: programs unit-tests servers $(call objects,$(wildcard tests/short.c)) ## Build all there is, in one mode
 
 unit-tests: $(TESTS:%=$(BUILD)/tests/%) ## Build the unit tests
@@ -114,7 +120,7 @@ servers: $(SERVERS:%=$(BUILD)/servers/%) ## Build the servers that the specifica
 
 programs-for-test: everything $(MODES) ## Build all that the tests run
 
-.PHONY: all programs run test install uninstall help clean format format-check lint pure everything \
+.PHONY: all programs run test install uninstall help clean format format-check lint pure diagram diagram-check everything \
 	unit-tests servers programs-for-test $(MODES) FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
@@ -160,6 +166,10 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(call objects,$(HELPERS)) $(archive)
 	@mkdir -p $(@D)
 	$(call say,LINK)
 	$(Q)$(LINK) -o $@ $^ -lcmocka $(LDLIBS)
+
+$(BUILD)/diagram: $(BUILD)/obj/tests/diagram.o $(archive)
+	$(call say,LINK)
+	$(Q)$(LINK) -o $@ $^ $(LDLIBS)
 
 $(BUILD)/servers/%: $(call objects,tests/servers/%.c $(wildcard tests/servers/common.c))
 	@mkdir -p $(@D)

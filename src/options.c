@@ -1,6 +1,7 @@
 #include "options.h"
 
 #include <getopt.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -163,29 +164,43 @@ static const char *set_option(struct options *options, int option, const char *v
 	}
 }
 
-/* The long name of an option, for a message. */
+/* The long name of an option; NULL: there is none. */
 static const char *long_name(int option)
 {
 	for (const struct option *o = long_options; o->name != NULL; o++)
 		if (o->val == option)
 			return o->name;
-	return "?";
+	return NULL;
+}
+
+/* What the user typed goes into the message: it stays one line, whatever that was. */
+__attribute__((format(printf, 2, 3))) static enum options_outcome
+wrong(char error[OPTIONS_ERROR_SIZE], const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(error, OPTIONS_ERROR_SIZE, format, arguments);
+	va_end(arguments);
+	for (char *p = error; *p != '\0'; p++)
+		if ((unsigned char)*p < 0x20 || *p == 0x7f)
+			*p = '?';
+	return OPTIONS_WRONG;
 }
 
 static enum options_outcome wrong_option(char *argv[], int option, char *error)
 {
 	const char *given = argv[optind - 1];
 
+	/* getopt_long(3): optopt is 0 for a long option that does not exist, and the letter of one
+	 * that does for a value that it does not take. */
 	if (option == ':')
-		snprintf(error, OPTIONS_ERROR_SIZE, "option '--%s' needs a value",
-			 long_name(optopt));
-	else if (optopt != 0 && strncmp(given, "--", 2) == 0)
-		snprintf(error, OPTIONS_ERROR_SIZE, "option '%.100s' takes no value", given);
-	else if (optopt != 0)
-		snprintf(error, OPTIONS_ERROR_SIZE, "unknown option '-%c'", optopt);
-	else
-		snprintf(error, OPTIONS_ERROR_SIZE, "unknown option '%.100s'", given);
-	return OPTIONS_WRONG;
+		return wrong(error, "option '--%s' needs a value", long_name(optopt));
+	if (optopt == 0)
+		return wrong(error, "unknown option '%.100s'", given);
+	if (long_name(optopt) != NULL)
+		return wrong(error, "option '%.100s' takes no value", given);
+	return wrong(error, "unknown option '-%c'", optopt);
 }
 
 enum options_outcome options_parse(int argc, char *argv[], struct options *options,
@@ -212,15 +227,11 @@ enum options_outcome options_parse(int argc, char *argv[], struct options *optio
 		if (option == '?' || option == ':')
 			return wrong_option(argv, option, error);
 		wanted = set_option(options, option, optarg);
-		if (wanted == NULL)
-			continue;
-		snprintf(error, OPTIONS_ERROR_SIZE, "--%s '%.100s' is not %s", long_name(option),
-			 optarg, wanted);
-		return OPTIONS_WRONG;
+		if (wanted != NULL)
+			return wrong(error, "--%s '%.100s' is not %s", long_name(option), optarg,
+				     wanted);
 	}
-	if (optind < argc) {
-		snprintf(error, OPTIONS_ERROR_SIZE, "unexpected argument '%.100s'", argv[optind]);
-		return OPTIONS_WRONG;
-	}
+	if (optind < argc)
+		return wrong(error, "unexpected argument '%.100s'", argv[optind]);
 	return OPTIONS_RUN;
 }

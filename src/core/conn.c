@@ -94,6 +94,7 @@ static void give_up(struct echo_engine *e, uint32_t id, enum echo_reason reason)
 	if (conn->state == CONN_CLOSING)
 		return;
 	happened(conn, EV_GIVEN_UP);
+	conn->ending = false;
 	conn->reason = (uint8_t)reason;
 	release_buffer(e, conn);
 	rearm(e, id);
@@ -308,6 +309,7 @@ static void received(struct echo_engine *e, uint32_t id, enum conn_event event,
 		return;
 	case ECHO_END:
 		release_buffer(e, conn);
+		conn->ending = false;
 		conn->reason = ECHO_REASON_ENDED;
 		happened(conn, EV_END);
 		rearm(e, id);
@@ -525,7 +527,8 @@ void conn_expire(struct echo_engine *e, uint32_t id, enum timer timer)
 
 void conn_drain(struct echo_engine *e, uint32_t id)
 {
-	rearm(e, id);
+	if (conn_at(e, id)->state != CONN_LINGERING)
+		rearm(e, id);
 }
 
 void conn_cut(struct echo_engine *e, uint32_t id, enum echo_reason reason)

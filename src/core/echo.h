@@ -35,6 +35,7 @@
 #define ECHO_BUFFER_SIZE_LIMIT (1u << 24)
 #define ECHO_BUDGET_LIMIT      (1u << 30)
 #define ECHO_EVENTS_LIMIT      4096u
+#define ECHO_RETRY_LIMIT_MS    UINT32_MAX
 
 /* What an action costs besides its bytes, in the currency of the byte budgets: without it, calls
  * that transfer nothing would be free, and a turn without bound. */

@@ -23,7 +23,8 @@ static bool valid(const struct echo_config *config)
 	       within(config->round_bytes, 1, ECHO_BUDGET_LIMIT) &&
 	       within(config->events_max, 1, ECHO_EVENTS_LIMIT) &&
 	       within(config->generation_bits, 1, 32) && config->retry_min_ms >= 1 &&
-	       config->retry_max_ms >= config->retry_min_ms && config->quiet_ms >= 1;
+	       config->retry_max_ms >= config->retry_min_ms &&
+	       config->retry_max_ms <= ECHO_RETRY_LIMIT_MS && config->quiet_ms >= 1;
 }
 
 /* The parts of the caller's memory, in order. */
@@ -54,6 +55,11 @@ size_t echo_memory_size(const struct echo_config *config)
 	return valid(config) && lay_out(config, &layout) ? layout.size : 0;
 }
 
+static uint64_t clamped(uint64_t now_ms)
+{
+	return now_ms < CLOCK_END ? now_ms : CLOCK_END;
+}
+
 static void settle(struct echo_engine *e);
 
 struct echo_engine *echo_init(void *memory, const struct echo_config *config, uint64_t now_ms)
@@ -62,6 +68,7 @@ struct echo_engine *echo_init(void *memory, const struct echo_config *config, ui
 	struct layout layout = { 0 };
 
 	ASSERT(valid(config) && lay_out(config, &layout));
+	now_ms = clamped(now_ms);
 	*e = (struct echo_engine){
 		.config = *config,
 		.slots = (void *)((uint8_t *)memory + layout.slots),
@@ -197,6 +204,8 @@ static void requested(struct echo_engine *e, uint32_t requests)
 {
 	if ((requests & ECHO_REQUEST_REPORT) != 0)
 		e->report = true;
+	if (e->ending != ECHO_RUNNING)
+		return;
 	if ((requests & ECHO_REQUEST_ABORT) != 0)
 		e->ending = ECHO_ABORTED;
 	if ((requests & ECHO_REQUEST_STOP) == 0)
@@ -227,7 +236,7 @@ static void expire(struct echo_engine *e)
 static void waited(struct echo_engine *e, const struct echo_result *result)
 {
 	if (result->now_ms > e->now_ms)
-		e->now_ms = result->now_ms < NEVER ? result->now_ms : NEVER - 1;
+		e->now_ms = clamped(result->now_ms);
 	e->round_left = e->config.round_bytes;
 	if (result->outcome == ECHO_DONE) {
 		ASSERT(result->events_count <= e->config.events_max);

@@ -33,8 +33,7 @@ static const char *conn_invariant(const struct echo_engine *e, uint32_t id)
 	HOLDS(conn->buffer == NONE || conn->buffer < e->buffers_fresh, "buffer-exists");
 	HOLDS(conn->state != CONN_PEEKED || (e->id == id && e->op == ECHO_OP_WRITE),
 	      "peeked-is-sent-at-once");
-	HOLDS(!conn->ending || conn->state == CONN_RECEIVING || conn->state == CONN_CLOSING,
-	      "ending-while-receiving");
+	HOLDS(!conn->ending || conn->state == CONN_RECEIVING, "ending-while-receiving");
 	HOLDS(conn->state == CONN_FREE || conn_op(e, id) == ECHO_OP_NONE ||
 		      conn->flow.queue != QUEUE_NONE,
 	      "work-is-queued");

@@ -44,7 +44,10 @@ static void work(struct echo_engine *e)
 
 void listener_announced(struct echo_engine *e)
 {
-	e->listener.acceptable = true;
+	if (e->listener.state == LISTENER_PAUSED)
+		e->listener.state = LISTENER_PAUSING; /* it is still watched: pausing had failed */
+	else
+		e->listener.acceptable = true;
 	work(e);
 }
 
@@ -125,16 +128,14 @@ static void paused(struct echo_engine *e, const struct echo_result *result)
 	listener->acceptable = false;
 	if (result->outcome == ECHO_BROKEN) {
 		e->ending = ECHO_DEFUNCT;
-	} else if (result->outcome != ECHO_DONE) {
-		listener->state = LISTENER_WATCHED; /* the next event tries again */
-	} else {
-		if (listener->state == LISTENER_WATCHED) { /* all slots are taken */
-			listener->room = false;
-			listener->retry_at_ms = NEVER;
-		}
-		listener->state = LISTENER_PAUSED;
-		listener_tick(e);
+		return;
 	}
+	if (listener->state == LISTENER_WATCHED) { /* all slots are taken */
+		listener->room = false;
+		listener->retry_at_ms = NEVER;
+	}
+	listener->state = LISTENER_PAUSED; /* or the next event says that it failed */
+	listener_tick(e);
 }
 
 static void resumed(struct echo_engine *e, const struct echo_result *result)
