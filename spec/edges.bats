@@ -15,7 +15,7 @@ teardown_file() { release_server; }
 }
 
 @test "ECHO-20: what waited before the accept is echoed in full" {
-	needs_ours
+	needs_stopping
 	scenario <<-'END'
 	run "kill -STOP $ECHO_PID"
 	connect a*8

@@ -64,7 +64,7 @@ teardown_file() { release_server; }
 }
 
 @test "ECHO-51: resets before the accept leave no descriptor behind" {
-	needs_ours
+	needs_stopping
 	base=$(process fds "$ECHO_PID")
 	export base
 	scenario <<-'END'

@@ -4,6 +4,9 @@
 #   ECHO_PID              its process, if /proc shows it, so that clauses marked "process" can be judged;
 #   neither               build/epoll-echo, or the command in ECHO_SERVER, started on a free port.
 #
+# ECHO_MAY_STOP=1 says that the process in ECHO_PID may be stopped and continued (SIGSTOP, SIGCONT): what
+# arrives while it is stopped is there all at once.
+#
 # ECHO_INSTRUMENTED=1 says that the server runs under Valgrind or a sanitizer, whose own memory says
 # nothing about the server's; ECHO_BULK is the length of a long stream (64M).
 
@@ -40,14 +43,20 @@ release_server() {
 	[ -z "${ECHO_STARTED-}" ] || end_server "$ECHO_STARTED"
 }
 
-# Starts epoll-echo with these options; its process is $pid, its port $port, its log in $log. Descriptor
-# 3 is bats' own, and a server that kept it would keep bats from ending. A place to wait on is better
-# than a guess: tail reports the line the moment it is written.
+# Starts epoll-echo with these options; its process is $pid, its port $port, its log in $log.
 start_server() {
-	local command follower
+	local command
 	read -ra command <<<"${ECHO_SERVER:-$ROOT/build/epoll-echo}"
+	launch "${command[@]}" --address 127.0.0.1 --port 0 "$@"
+}
+
+# Starts any server that says "listening on HOST:PORT". Descriptor 3 is bats' own, and a server that
+# kept it would keep bats from ending. A place to wait on is better than a guess: tail reports the line
+# the moment it is written.
+launch() {
+	local follower
 	log=$(mktemp "$BATS_FILE_TMPDIR/server.XXXXXX")
-	"${command[@]}" --address 127.0.0.1 --port 0 "$@" 2>"$log" 3>&- &
+	"$@" 2>"$log" 3>&- &
 	pid=$!
 	exec {follower}< <(exec tail -s 0.05 -n +1 --pid=$pid -F "$log" 2>/dev/null 3>&-)
 	local following=$!
@@ -55,7 +64,7 @@ start_server() {
 	local line
 	while IFS= read -r -t 60 -u "$follower" line; do
 		case $line in
-		*'listening on '* | *'"event":"listening"'*)
+		*[Ll]'istening on '* | *'"event":"listening"'*)
 			line=${line##*:}
 			port=${line%\}}
 			break
@@ -127,6 +136,12 @@ needs_plain_process() {
 
 needs_ours() {
 	[ -z "${ECHO_FOREIGN-}" ] || skip 'a promise of epoll-echo alone'
+}
+
+# For what can only be made sure of by stopping the server for a moment.
+needs_stopping() {
+	[ -z "${ECHO_FOREIGN-}" ] || [ -n "${ECHO_PID:+${ECHO_MAY_STOP-}}" ] ||
+		skip 'needs ECHO_PID and ECHO_MAY_STOP=1'
 }
 
 process() {

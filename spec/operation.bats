@@ -89,6 +89,7 @@ refuses() {
 @test "ECHO-72: a port that takes a privilege gives the reason, and exit status 1" {
 	[ -z "${ECHO_INSTRUMENTED-}" ] || skip 'the tools of an instrumented server need privileges here'
 	[ "$(id -u)" -eq 0 ] || skip 'needs root, to give the privilege up'
+	# shellcheck disable=SC2016  # for sh to expand
 	run --separate-stderr setpriv --bounding-set=-net_bind_service --inh-caps=-net_bind_service \
 		unshare --net sh -c 'ip link set lo up; exec "$0" "$@"' \
 		"${server[@]}" --address 127.0.0.1 --port 7

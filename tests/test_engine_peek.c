@@ -159,6 +159,7 @@ static void a_peek_stops_at_the_urgent_mark(void **state)
 	echoes(&s, peer, "!");
 	echoes(&s, peer, "after");
 	expect_peek(&s, peer, fails(ECHO_WOULD_BLOCK));
+	expect_peek(&s, peer, fails(ECHO_WOULD_BLOCK));
 	expect_idle(&s);
 	ready(&s, peer, ECHO_IN);
 	echoes(&s, peer, "hello");

@@ -288,6 +288,7 @@ static void lingering_ends(void **state)
 	ready(&s, peer, ECHO_IN | ECHO_PRI);
 	expect_discard(&s, peer, returns("y"));
 	expect_discard(&s, peer, fails(ECHO_WOULD_BLOCK));
+	expect_discard(&s, peer, fails(ECHO_WOULD_BLOCK));
 	expect_buffers(&s, 0);
 	at_ms(&s, 1300);
 	expect_closed(&s, peer, ECHO_REASON_IDLE);

@@ -267,10 +267,14 @@ static void short_write(struct conn *conn, bool is_short)
 		spend(conn, ECHO_OUT);
 }
 
-/* What is unread may be at an urgent mark, but where nothing is unread no mark is left. */
+/*
+ * Where nothing is unread, no urgent mark is left. But while one was announced, would-block proves
+ * nothing yet: a read that begins at the mark while a signal is pending, such as SIGCONT, fails with
+ * EAGAIN although there is data (net/ipv4/tcp.c, tcp_recvmsg_locked). So it is tried once more.
+ */
 static void read_would_block(struct conn *conn)
 {
-	spend(conn, ECHO_IN | ECHO_PRI);
+	spend(conn, (conn->latched & ECHO_PRI) != 0 ? ECHO_PRI : ECHO_IN);
 }
 
 static enum echo_reason reason_for(const struct echo_result *result)
@@ -317,7 +321,7 @@ static void received(struct echo_engine *e, uint32_t id, enum conn_event event,
 	case ECHO_WOULD_BLOCK:
 		release_buffer(e, conn);
 		read_would_block(conn);
-		if (conn->ending) {
+		if (conn->ending && !readable(conn)) {
 			conn->ending = false;
 			happened(conn, EV_QUIET);
 		}
@@ -399,7 +403,8 @@ static void consumed(struct echo_engine *e, uint32_t id, const struct echo_resul
 		}
 		return;
 	case ECHO_WOULD_BLOCK:
-		conn->stalled = true;
+		conn->stalled = (conn->latched & ECHO_PRI) == 0;
+		spend(conn, ECHO_PRI);
 		return;
 	case ECHO_INTERRUPTED:
 	case ECHO_NO_MEMORY:
