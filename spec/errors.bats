@@ -83,7 +83,7 @@ teardown_file() { release_server; }
 @test "ECHO-57: more clients than descriptors: those accepted are served, the rest when room comes" {
 	needs_ours
 	[ -z "${ECHO_INSTRUMENTED-}" ] || skip 'an instrumented server needs descriptors of its own'
-	ECHO_SERVER="$ROOT/spec/limited 64 ${ECHO_SERVER:-$ROOT/build/epoll-echo}" start_server
+	ECHO_SERVER="$ROOT/spec/limited -n 64 ${ECHO_SERVER:-$ROOT/build/epoll-echo}" start_server
 	export pid
 	ECHO_AT=127.0.0.1:$port scenario <<-'END'
 	connect first*50

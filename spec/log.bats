@@ -99,6 +99,35 @@ start_piped() {
 	end_server "$pid"
 }
 
+@test "ECHO-91: a log that is a file at its limit does not end the echo" {
+	[ -z "${ECHO_INSTRUMENTED-}" ] || skip 'the tools of an instrumented server write files of their own'
+	ECHO_SERVER="$ROOT/spec/limited -f 8 ${ECHO_SERVER:-$ROOT/build/epoll-echo}" start_server --verbose
+	against <<-'END'
+	connect a*20
+	roundtrips a 20 100
+	connect b
+	echo b 100K then WR
+	END
+	end_server "$pid"
+	[ "$(stat -c %s "$log")" -le 8192 ]
+}
+
+@test "ECHO-91: closed standard descriptors are nobody's" {
+	start_server --verbose
+	end_server "$pid"
+	port=$(sed 's/.*://' <(head -n1 "$log"))
+	read -ra command <<<"${ECHO_SERVER:-$ROOT/build/epoll-echo}"
+	"${command[@]}" --verbose --address 127.0.0.1 --port "$port" <&- >&- 2>&- 3>&- &
+	pid=$!
+	until (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do kill -0 "$pid"; done
+	against <<-'END'
+	connect a*20
+	roundtrips a 5 100
+	echo a 10K then WR
+	END
+	end_server "$pid"
+}
+
 @test "ECHO-92: the flags of standard error stay as they are" {
 	start_piped
 	before=$(grep ^flags "/proc/$BASHPID/fdinfo/$reader")

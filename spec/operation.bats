@@ -68,7 +68,7 @@ refuses() {
 
 @test "ECHO-71: more connections than descriptors are wrong usage" {
 	[ -z "${ECHO_INSTRUMENTED-}" ] || skip 'an instrumented server needs descriptors of its own'
-	server=("$ROOT/spec/limited" 64 "${server[@]}")
+	server=("$ROOT/spec/limited" -n 64 "${server[@]}")
 	refuses '--max-connections 100' '--max-connections' '100' 'descriptors'
 }
 
@@ -113,7 +113,7 @@ refuses() {
 
 @test "ECHO-74: descriptors bound the number of connections" {
 	[ -z "${ECHO_INSTRUMENTED-}" ] || skip 'an instrumented server needs descriptors of its own'
-	ECHO_SERVER="$ROOT/spec/limited 30 ${server[*]}" start_server --verbose
+	ECHO_SERVER="$ROOT/spec/limited -n 30 ${server[*]}" start_server --verbose
 	export log
 	ECHO_AT=127.0.0.1:$port scenario <<-'END'
 	connect a*22

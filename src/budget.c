@@ -26,9 +26,12 @@ static struct echo_config base_config(const struct options *options)
 
 static uint64_t memory_for(struct echo_config config, uint32_t connections, uint32_t buffers)
 {
+	size_t size;
+
 	config.connections_max = connections;
 	config.buffers_max = buffers;
-	return BUDGET_PROCESS + echo_memory_size(&config);
+	size = echo_memory_size(&config);
+	return size == 0 ? UINT64_MAX : (uint64_t)BUDGET_PROCESS + size;
 }
 
 /* The most of something, up to `most`, for which `memory_for` stays within `memory`. */
@@ -95,10 +98,15 @@ static bool fits(const struct options *options, uint64_t descriptors,
 			 options->memory, needed);
 		return false;
 	}
+	if (descriptors == 0 && options->connections_max == 0) {
+		snprintf(error, OPTIONS_ERROR_SIZE,
+			 "the limit of descriptors (ulimit -n) leaves none for a connection");
+		return false;
+	}
 	if (connections > descriptors) {
 		snprintf(error, OPTIONS_ERROR_SIZE,
 			 "--max-connections '%" PRIu32 "' does not fit the limit of descriptors: "
-			 "it leaves %" PRIu64 " (see ulimit -n)",
+			 "it leaves %" PRIu64,
 			 connections, descriptors);
 		return false;
 	}

@@ -109,6 +109,7 @@ int main(int argc, char *argv[])
 	struct options options;
 	char error[OPTIONS_ERROR_SIZE];
 
+	linux_standard_descriptors();
 	switch (options_parse(argc, argv, &options, error)) {
 	case OPTIONS_HELP:
 		return fputs(options_help, stdout) < 0 || fflush(stdout) != 0 ? EXIT_UNABLE : 0;

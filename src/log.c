@@ -27,7 +27,11 @@ void log_open(struct log *log, int fd, bool json)
 	memset(log, 0, sizeof(*log));
 	log->fd = fd;
 	log->json = json;
-	if (fstat(fd, &status) != 0 || S_ISREG(status.st_mode))
+	if (fstat(fd, &status) != 0) {
+		log->fd = -1;
+		return;
+	}
+	if (S_ISREG(status.st_mode))
 		return;
 	if (S_ISSOCK(status.st_mode)) {
 		log->socket = true;

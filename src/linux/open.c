@@ -2,6 +2,7 @@
 #include "system.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <signal.h>
@@ -67,8 +68,11 @@ static const char *open_signals(struct linux_system *sys)
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGUSR1);
-	if (sigprocmask(SIG_BLOCK, &set, NULL) != 0 || signal(SIGPIPE, SIG_IGN) == SIG_ERR)
+	if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)
 		return "block signals";
+	/* A log that is a broken pipe, or a file at its limit, is an error of write(2), no more. */
+	if (signal(SIGPIPE, SIG_IGN) == SIG_ERR || signal(SIGXFSZ, SIG_IGN) == SIG_ERR)
+		return "ignore signals";
 	sys->signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 	return sys->signals < 0 ? "receive signals" : NULL;
 }
@@ -122,6 +126,16 @@ void linux_close(struct linux_system *sys)
 	close_one(&sys->listener);
 	close_one(&sys->signals);
 	close_one(&sys->epoll);
+}
+
+void linux_standard_descriptors(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	close_one(&fd);
 }
 
 uint64_t linux_raise_descriptors(void)

@@ -33,7 +33,7 @@ struct linux_system {
 /*
  * Opens the listener on `address` and everything else that the engine's actions need, and blocks
  * SIGTERM, SIGINT (requests to stop) and SIGUSR1 (to report), which arrive by a signalfd from then
- * on. SIGPIPE is ignored. NULL: it listens. Otherwise what could not be done, with errno set, and
+ * on. SIGPIPE and SIGXFSZ are ignored. NULL: it listens. Otherwise what could not be done, with errno set, and
  * nothing is left open.
  */
 const char *linux_open(struct linux_system *sys, const struct sockaddr_storage *address,
@@ -46,6 +46,10 @@ struct echo_result linux_perform(struct linux_system *sys, const struct echo_act
 
 /* Milliseconds of CLOCK_MONOTONIC. */
 uint64_t linux_now_ms(void);
+
+/* Opens /dev/null for those of standard input, output and error that are closed: a socket that got
+ * one of their numbers would be taken for it. */
+void linux_standard_descriptors(void);
 
 /* Raises the soft limit of descriptors to the hard one; how many the process may have. */
 uint64_t linux_raise_descriptors(void);
