@@ -121,8 +121,7 @@ bool budget_plan(const struct options *options, uint64_t descriptors, struct ech
 		return false;
 	config->connections_max = options->connections_max;
 	if (config->connections_max == 0)
-		config->connections_max =
-			default_connections(config, options->memory, descriptors);
+		config->connections_max = default_connections(config, options->memory, descriptors);
 	config->buffers_max = most_buffers(config, options->memory, config->connections_max);
 	return true;
 }

@@ -12,7 +12,7 @@ enum {
 	 * as the resident set of an idle server, rounded up; tests/limits.bats checks the sum. */
 	BUDGET_PROCESS = 3 * 1024 * 1024,
 
-	BUDGET_TURN = 2 * (BUDGET_BUFFER_SIZE + ECHO_CALL_COST),  /* one full buffer, echoed */
+	BUDGET_TURN = 2 * (BUDGET_BUFFER_SIZE + ECHO_CALL_COST), /* one full buffer, echoed */
 	BUDGET_ROUND = 4 * BUDGET_TURN,
 
 	BUDGET_QUIET_MS = 250,

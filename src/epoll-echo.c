@@ -66,8 +66,9 @@ static int exit_status(enum echo_ending ending)
 {
 	if (ending == ECHO_STOPPED)
 		return EXIT_ORDERLY;
-	log_add(&logger, logger.json ? "{\"event\":\"stopped\",\"reason\":\"%s\"}"
-				     : "epoll-echo: stopped: %s",
+	log_add(&logger,
+		logger.json ? "{\"event\":\"stopped\",\"reason\":\"%s\"}"
+			    : "epoll-echo: stopped: %s",
 		ending == ECHO_ABORTED ? "a second signal, connections were abandoned"
 				       : "the listener or the epoll instance is broken");
 	log_end(&logger);
@@ -97,8 +98,7 @@ static int run(const struct options *options)
 		return unable(&address, failed);
 	log_open(&logger, STDERR_FILENO, options->json);
 	announce();
-	status = exit_status(
-		serve(echo_init(memory, &config, linux_now_ms()), options->verbose));
+	status = exit_status(serve(echo_init(memory, &config, linux_now_ms()), options->verbose));
 	linux_close(&sys);
 	log_close(&logger);
 	return status;

@@ -11,8 +11,8 @@ static const struct {
 	uint32_t bit;
 	const char *name;
 } mask_names[] = {
-	{ ECHO_IN, "IN" },   { ECHO_PRI, "PRI" }, { ECHO_OUT, "OUT" }, { ECHO_RDHUP, "RDHUP" },
-	{ ECHO_ERR, "ERR" }, { ECHO_HUP, "HUP" },
+	{ ECHO_IN, "IN" },       { ECHO_PRI, "PRI" }, { ECHO_OUT, "OUT" },
+	{ ECHO_RDHUP, "RDHUP" }, { ECHO_ERR, "ERR" }, { ECHO_HUP, "HUP" },
 };
 
 static void add_mask(struct log *log, uint32_t mask, const char *more)
@@ -100,8 +100,9 @@ static void closed(struct log *log, const struct echo_action *action)
 static void listener(struct log *log, const struct echo_action *action,
 		     const struct echo_result *result)
 {
-	log_add(log, log->json ? "{\"event\":\"listener\",\"call\":\"%s\",\"outcome\":\"%s\""
-			       : "epoll-echo: listener %s: %s",
+	log_add(log,
+		log->json ? "{\"event\":\"listener\",\"call\":\"%s\",\"outcome\":\"%s\""
+			  : "epoll-echo: listener %s: %s",
 		echo_op_name(action->op), echo_outcome_name(result->outcome));
 	end(log);
 }
@@ -176,8 +177,7 @@ static void stats_json(struct log *log, const struct echo_stats *stats,
 		stats->bytes_received, stats->bytes_sent, stats->bytes_discarded);
 	log_add(log, ",\"dropped_lines\":%" PRIu64 ",\"closed\":{", log_dropped(log));
 	for (enum echo_reason i = ECHO_REASON_ENDED; i < ECHO_REASON_COUNT; i++) {
-		log_add(log, "%s\"%s\":%" PRIu64, separator, echo_reason_name(i),
-			stats->closed[i]);
+		log_add(log, "%s\"%s\":%" PRIu64, separator, echo_reason_name(i), stats->closed[i]);
 		separator = ",";
 	}
 	separator = "},\"calls\":{";

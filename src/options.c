@@ -174,8 +174,8 @@ static const char *long_name(int option)
 }
 
 /* What the user typed goes into the message: it stays one line, whatever that was. */
-__attribute__((format(printf, 2, 3))) static enum options_outcome
-wrong(char error[OPTIONS_ERROR_SIZE], const char *format, ...)
+__attribute__((format(printf, 2, 3))) static enum options_outcome wrong(
+	char error[OPTIONS_ERROR_SIZE], const char *format, ...)
 {
 	va_list arguments;
 

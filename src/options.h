@@ -17,11 +17,11 @@ enum {
 
 struct options {
 	const char *address; /* points into argv */
-	uint16_t port;	     /* 0: any that is free */
+	uint16_t port;       /* 0: any that is free */
 	int backlog;
 	uint32_t connections_max; /* 0: as many as fit */
-	uint64_t memory;	  /* bytes */
-	uint64_t idle_ms;	  /* 0: no idle timeout */
+	uint64_t memory;          /* bytes */
+	uint64_t idle_ms;         /* 0: no idle timeout */
 	uint64_t drain_ms;
 	uint64_t stats_ms; /* 0: on SIGUSR1 only */
 	bool verbose;

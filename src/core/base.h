@@ -21,7 +21,7 @@ void *memset(void *destination, int byte, size_t size);
 
 /* A time that never comes, and the last one that the clock may show: no delay of the configuration
  * leads from there to NEVER. */
-#define NEVER	  UINT64_MAX
+#define NEVER     UINT64_MAX
 #define CLOCK_END (NEVER / 2)
 
 static inline uint64_t later(uint64_t now_ms, uint64_t delay_ms)

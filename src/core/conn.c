@@ -48,7 +48,7 @@ static void happened(struct conn *conn, enum conn_event event)
 static void rearm(struct echo_engine *e, uint32_t id)
 {
 	struct conn *conn = conn_at(e, id);
-	enum timer timer = e->draining		 ? TIMER_QUIET
+	enum timer timer = e->draining             ? TIMER_QUIET
 			   : e->config.idle_ms > 0 ? TIMER_IDLE
 						   : TIMER_NONE;
 
@@ -172,7 +172,6 @@ void conn_event(struct echo_engine *e, const struct echo_event *event)
 		latch(conn, ECHO_IN); /* to LAST_ACK, any edge may be the acknowledgement */
 	if ((event->readiness & WRITE_READY) != 0)
 		latch(conn, ECHO_OUT);
-	conn->stalled = false;
 	work(e, id);
 }
 
@@ -194,7 +193,7 @@ enum echo_op conn_op(const struct echo_engine *e, uint32_t id)
 	case CONN_PEEKED:
 		return ECHO_OP_WRITE;
 	case CONN_CONSUMING:
-		return conn->stalled ? ECHO_OP_NONE : ECHO_OP_CONSUME;
+		return ECHO_OP_CONSUME;
 	case CONN_ENDED:
 		return ECHO_OP_UNACKED;
 	case CONN_FINISHING:
@@ -402,10 +401,7 @@ static void consumed(struct echo_engine *e, uint32_t id, const struct echo_resul
 			happened(conn, EV_CONSUMED);
 		}
 		return;
-	case ECHO_WOULD_BLOCK:
-		conn->stalled = (conn->latched & ECHO_PRI) == 0;
-		spend(conn, ECHO_PRI);
-		return;
+	case ECHO_WOULD_BLOCK: /* they were peeked: only a signal at the urgent mark says so */
 	case ECHO_INTERRUPTED:
 	case ECHO_NO_MEMORY:
 		return;

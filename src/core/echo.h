@@ -39,7 +39,7 @@
 
 /* What an action costs besides its bytes, in the currency of the byte budgets: without it, calls
  * that transfer nothing would be free, and a turn without bound. */
-#define ECHO_CALL_COST	 512u
+#define ECHO_CALL_COST   512u
 #define ECHO_ACCEPT_COST 8192u
 
 /* Accepts in a row that may fail because of the connection before accepting pauses: such failures
@@ -47,19 +47,19 @@
 #define ECHO_ACCEPT_FAILURES_MAX 64u
 
 struct echo_config {
-	uint32_t connections_max;  /* slots; at least 1 */
-	uint32_t buffers_max;	   /* buffers in the pool; 0: every connection echoes without one */
-	uint32_t buffer_size;	   /* bytes of a buffer, and of the scratch buffer; at least 1 */
-	uint32_t turn_bytes;	   /* budget of one turn of a connection; at least 1 */
-	uint32_t round_bytes;	   /* budget of all turns between two waits; at least 1 */
-	uint32_t events_max;	   /* events that one wait may bring; at least 1 */
-	uint32_t generation_bits;  /* width of generations, 1 to 32: model checkers want few */
-	uint64_t idle_ms;	   /* a connection without traffic for so long is ended; 0: never */
-	uint64_t drain_ms;	   /* from the request to stop, or from our FIN, to the cut */
-	uint64_t quiet_ms;	   /* draining: without traffic for so long, a stream has ended */
-	uint64_t retry_min_ms;	   /* accepting paused: the first delay before it is tried again; */
-	uint64_t retry_max_ms;	   /* it doubles up to this one (100 and 1000 in ECHO-52) */
-	uint64_t report_ms;	   /* a report is due each time so much has passed; 0: on request */
+	uint32_t connections_max; /* slots; at least 1 */
+	uint32_t buffers_max;     /* buffers in the pool; 0: every connection echoes without one */
+	uint32_t buffer_size;     /* bytes of a buffer, and of the scratch buffer; at least 1 */
+	uint32_t turn_bytes;      /* budget of one turn of a connection; at least 1 */
+	uint32_t round_bytes;     /* budget of all turns between two waits; at least 1 */
+	uint32_t events_max;      /* events that one wait may bring; at least 1 */
+	uint32_t generation_bits; /* width of generations, 1 to 32: model checkers want few */
+	uint64_t idle_ms;         /* a connection without traffic for so long is ended; 0: never */
+	uint64_t drain_ms;        /* from the request to stop, or from our FIN, to the cut */
+	uint64_t quiet_ms;        /* draining: without traffic for so long, a stream has ended */
+	uint64_t retry_min_ms;    /* accepting paused: the first delay before it is tried again; */
+	uint64_t retry_max_ms;    /* it doubles up to this one (100 and 1000 in ECHO-52) */
+	uint64_t report_ms;       /* a report is due each time so much has passed; 0: on request */
 };
 
 /* Readiness, with the values of EPOLLIN and so on in <sys/epoll.h>. */
@@ -85,9 +85,9 @@ struct echo_event {
 
 /* Requests from outside that a wait may bring. */
 enum {
-	ECHO_REQUEST_STOP = 1u,	  /* drain; while draining: stop at once */
+	ECHO_REQUEST_STOP = 1u,   /* drain; while draining: stop at once */
 	ECHO_REQUEST_REPORT = 2u, /* print the statistics */
-	ECHO_REQUEST_ABORT = 4u	  /* stop at once */
+	ECHO_REQUEST_ABORT = 4u   /* stop at once */
 };
 
 /*
@@ -96,34 +96,34 @@ enum {
  */
 enum echo_op {
 	ECHO_OP_NONE = 0, /* never given */
-	ECHO_OP_WAIT,	  /* timeout_ms (-1: for ever), events_max */
-	ECHO_OP_ACCEPT,	  /* accept one connection */
-	ECHO_OP_PAUSE,	  /* stop watching the listener */
-	ECHO_OP_RESUME,	  /* watch it again */
+	ECHO_OP_WAIT,     /* timeout_ms (-1: for ever), events_max */
+	ECHO_OP_ACCEPT,   /* accept one connection */
+	ECHO_OP_PAUSE,    /* stop watching the listener */
+	ECHO_OP_RESUME,   /* watch it again */
 	ECHO_OP_UNLISTEN, /* close the listener */
-	ECHO_OP_WATCH,	  /* handle, token: register, edge-triggered, for IN|OUT|RDHUP|PRI */
-	ECHO_OP_READ,	  /* handle, data, length: receive up to length bytes */
-	ECHO_OP_PEEK,	  /* handle, data, length: the same, and leave them in the socket */
-	ECHO_OP_WRITE,	  /* handle, data, length: send up to length bytes */
+	ECHO_OP_WATCH,    /* handle, token: register, edge-triggered, for IN|OUT|RDHUP|PRI */
+	ECHO_OP_READ,     /* handle, data, length: receive up to length bytes */
+	ECHO_OP_PEEK,     /* handle, data, length: the same, and leave them in the socket */
+	ECHO_OP_WRITE,    /* handle, data, length: send up to length bytes */
 	ECHO_OP_CONSUME,  /* handle, data (scratch), length: remove what was peeked and written */
 	ECHO_OP_DISCARD,  /* handle, data (scratch), length: remove up to length bytes, unechoed */
 	ECHO_OP_UNACKED,  /* handle: how many bytes has the peer not acknowledged yet? */
 	ECHO_OP_SHUTDOWN, /* handle: end our direction with FIN */
-	ECHO_OP_CLOSE,	  /* handle, reason: close; whatever comes of it, the handle is gone */
-	ECHO_OP_REPORT,	  /* print the statistics */
+	ECHO_OP_CLOSE,    /* handle, reason: close; whatever comes of it, the handle is gone */
+	ECHO_OP_REPORT,   /* print the statistics */
 	ECHO_OP_COUNT
 };
 
 /* Why a connection is closed. */
 enum echo_reason {
 	ECHO_REASON_NONE = 0,
-	ECHO_REASON_ENDED,	/* the peer ended its stream and has all of its echo */
-	ECHO_REASON_RESET,	/* the peer is gone: reset, timed out, unreachable */
-	ECHO_REASON_FAILED,	/* a call failed for another reason */
-	ECHO_REASON_UNWATCHED,	/* it could not be registered */
-	ECHO_REASON_IDLE,	/* the idle timeout */
-	ECHO_REASON_DRAINED,	/* ended by our shutdown, in order */
-	ECHO_REASON_CUT,	/* still open at the end of the drain timeout */
+	ECHO_REASON_ENDED,     /* the peer ended its stream and has all of its echo */
+	ECHO_REASON_RESET,     /* the peer is gone: reset, timed out, unreachable */
+	ECHO_REASON_FAILED,    /* a call failed for another reason */
+	ECHO_REASON_UNWATCHED, /* it could not be registered */
+	ECHO_REASON_IDLE,      /* the idle timeout */
+	ECHO_REASON_DRAINED,   /* ended by our shutdown, in order */
+	ECHO_REASON_CUT,       /* still open at the end of the drain timeout */
 	ECHO_REASON_COUNT
 };
 
@@ -139,25 +139,25 @@ struct echo_action {
 };
 
 enum echo_outcome {
-	ECHO_DONE = 1,	     /* it was done; `count` bytes, or `handle`, or events */
-	ECHO_END,	     /* READ, PEEK, CONSUME, DISCARD: end of stream */
+	ECHO_DONE = 1,       /* it was done; `count` bytes, or `handle`, or events */
+	ECHO_END,            /* READ, PEEK, CONSUME, DISCARD: end of stream */
 	ECHO_WOULD_BLOCK,    /* not now: readiness will be announced */
 	ECHO_INTERRUPTED,    /* nothing happened */
-	ECHO_GONE,	     /* the peer is gone; ACCEPT: that connection is, the next may not be */
+	ECHO_GONE,           /* the peer is gone; ACCEPT: that connection is, the next may not be */
 	ECHO_NO_DESCRIPTORS, /* out of descriptors */
-	ECHO_NO_MEMORY,	     /* out of memory, of buffers, of watches; bytes: try again, none is lost */
-	ECHO_BROKEN,	     /* ACCEPT, WAIT, PAUSE, RESUME: the listener or the instance is broken */
-	ECHO_FAILED	     /* anything else */
+	ECHO_NO_MEMORY, /* out of memory, of buffers, of watches; bytes: try again, none is lost */
+	ECHO_BROKEN,    /* ACCEPT, WAIT, PAUSE, RESUME: the listener or the instance is broken */
+	ECHO_FAILED     /* anything else */
 };
 
 struct echo_result {
 	enum echo_outcome outcome;
-	uint32_t count;		/* READ, PEEK, WRITE, CONSUME, DISCARD: bytes, 1 to length;
+	uint32_t count;                  /* READ, PEEK, WRITE, CONSUME, DISCARD: bytes, 1 to length;
 				 * UNACKED: bytes */
-	int32_t handle;		/* ACCEPT: what later actions on the connection carry */
-	uint32_t requests;	/* WAIT: any of ECHO_REQUEST_*; also when interrupted */
-	uint64_t now_ms;	/* WAIT: a clock that never goes back; always given */
-	uint32_t events_count;	/* WAIT: at most events_max */
+	int32_t handle;                  /* ACCEPT: what later actions on the connection carry */
+	uint32_t requests;               /* WAIT: any of ECHO_REQUEST_*; also when interrupted */
+	uint64_t now_ms;                 /* WAIT: a clock that never goes back; always given */
+	uint32_t events_count;           /* WAIT: at most events_max */
 	const struct echo_event *events; /* WAIT: read during echo_complete() only */
 };
 
@@ -202,7 +202,7 @@ struct echo_stats {
 	uint64_t closed[ECHO_REASON_COUNT];
 	uint64_t accepted, accept_failures;
 	uint64_t bytes_received, bytes_sent; /* equal when nothing is owed */
-	uint64_t bytes_discarded;	     /* came after our FIN */
+	uint64_t bytes_discarded;            /* came after our FIN */
 	uint64_t events;
 };
 void echo_observe(struct echo_stats *stats, const struct echo_action *action,

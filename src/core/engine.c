@@ -41,8 +41,7 @@ static bool lay_out(const struct echo_config *config, struct layout *layout)
 		return false;
 	layout->slots = rounded(sizeof(struct echo_engine));
 	layout->buffers_free = layout->slots + (size_t)slots;
-	layout->scratch =
-		layout->buffers_free + rounded(config->buffers_max * sizeof(uint32_t));
+	layout->scratch = layout->buffers_free + rounded(config->buffers_max * sizeof(uint32_t));
 	layout->buffers = layout->scratch + rounded(config->buffer_size);
 	layout->size = layout->buffers + rounded((size_t)buffers);
 	return true;

@@ -16,7 +16,7 @@ enum queue_name {
 };
 
 struct flow {
-	uint32_t next;	/* in its queue; NONE: last */
+	uint32_t next;  /* in its queue; NONE: last */
 	int32_t credit; /* budget left in this turn */
 	uint8_t queue;
 };
@@ -50,8 +50,7 @@ struct conn {
 	uint8_t state;
 	uint8_t timer;
 	uint8_t reason;
-	bool ending;  /* RECEIVING: look once more for unread bytes, and end the stream if none */
-	bool stalled; /* CONSUMING: bytes that must be there were not; wait for an event */
+	bool ending; /* RECEIVING: look once more for unread bytes, and end the stream if none */
 };
 
 /* A connection at rest is one cache line, and a message touches no other. */
@@ -65,7 +64,7 @@ union slot {
 
 enum listener_state {
 	LISTENER_WATCHED = 1,
-	LISTENER_PAUSING,  /* to be taken out of the interest list */
+	LISTENER_PAUSING, /* to be taken out of the interest list */
 	LISTENER_PAUSED,
 	LISTENER_RESUMING, /* to be put back */
 	LISTENER_CLOSING,
@@ -76,7 +75,7 @@ struct listener {
 	struct flow flow;
 	enum listener_state state;
 	bool acceptable; /* announced, and not yet spent */
-	bool room;	 /* a connection closed since accepting paused */
+	bool room;       /* a connection closed since accepting paused */
 	uint32_t failures;
 	uint64_t retry_at_ms, retry_delay_ms;
 };
@@ -107,7 +106,7 @@ struct echo_engine {
 	enum echo_ending ending;
 
 	enum echo_op op; /* the next action, */
-	uint32_t id;	 /* and whose it is */
+	uint32_t id;     /* and whose it is */
 };
 
 static inline struct conn *conn_at(const struct echo_engine *e, uint32_t id)
@@ -117,17 +116,17 @@ static inline struct conn *conn_at(const struct echo_engine *e, uint32_t id)
 
 /* queue.c: who is served next */
 void queue_init(struct echo_engine *e);
-void queue_add(struct echo_engine *e, uint32_t id);    /* it has work; no change if it is queued */
-uint32_t queue_front(const struct echo_engine *e);     /* NONE: nobody has work */
-bool queue_front_spent(const struct echo_engine *e);   /* has the front used up its turn? */
+void queue_add(struct echo_engine *e, uint32_t id);  /* it has work; no change if it is queued */
+uint32_t queue_front(const struct echo_engine *e);   /* NONE: nobody has work */
+bool queue_front_spent(const struct echo_engine *e); /* has the front used up its turn? */
 void queue_charge(struct echo_engine *e, uint32_t cost); /* to the front's turn, and the round */
-void queue_drained(struct echo_engine *e);	       /* the front has no work left */
-void queue_turn_over(struct echo_engine *e);	       /* the front goes to the end of the line */
-void queue_drop(struct echo_engine *e);		       /* the front is gone */
+void queue_drained(struct echo_engine *e);               /* the front has no work left */
+void queue_turn_over(struct echo_engine *e);             /* the front goes to the end of the line */
+void queue_drop(struct echo_engine *e);                  /* the front is gone */
 
 /* timer.c: deadlines of connections */
 void timer_init(struct echo_engine *e);
-void timer_set(struct echo_engine *e, uint32_t id, enum timer timer); /* from now; NONE: stop */
+void timer_set(struct echo_engine *e, uint32_t id, enum timer timer);  /* from now; NONE: stop */
 uint32_t timer_expired(const struct echo_engine *e, enum timer timer); /* NONE: none */
 uint64_t timer_next(const struct echo_engine *e);
 
@@ -154,7 +153,7 @@ bool conn_has_room(const struct echo_engine *e);
 void listener_init(struct echo_engine *e);
 enum echo_op listener_op(const struct echo_engine *e);
 void listener_announced(struct echo_engine *e);
-void listener_tick(struct echo_engine *e); /* the clock moved, or a connection closed */
+void listener_tick(struct echo_engine *e);           /* the clock moved, or a connection closed */
 uint64_t listener_next(const struct echo_engine *e); /* when to tick again; NEVER */
 void listener_complete(struct echo_engine *e, enum echo_op op, const struct echo_result *result);
 void listener_drain(struct echo_engine *e);

@@ -4,9 +4,9 @@
  */
 #include "engine.h"
 
-#define HOLDS(fact, name)            \
-	do {                         \
-		if (!(fact))         \
+#define HOLDS(fact, name) \
+	do { \
+		if (!(fact)) \
 			return name; \
 	} while (0)
 
@@ -24,9 +24,9 @@ static const char *conn_invariant(const struct echo_engine *e, uint32_t id)
 	HOLDS(conn->start <= conn->end && conn->end <= e->config.buffer_size, "owed-in-buffer");
 
 	/* Bytes are owed exactly while they are to be sent or removed: none is lost or sent twice. */
-	HOLDS((conn->start < conn->end) == (conn->state == CONN_SENDING ||
-					    conn->state == CONN_PEEKED ||
-					    conn->state == CONN_CONSUMING),
+	HOLDS((conn->start < conn->end) ==
+		      (conn->state == CONN_SENDING || conn->state == CONN_PEEKED ||
+		       conn->state == CONN_CONSUMING),
 	      "owed-while-sending");
 	HOLDS((conn->buffer != NONE) == (conn->state == CONN_SENDING || reading),
 	      "buffer-while-sending");

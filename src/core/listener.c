@@ -67,7 +67,8 @@ uint64_t listener_next(const struct echo_engine *e)
 {
 	const struct listener *listener = &e->listener;
 
-	return listener->state == LISTENER_PAUSED && conn_has_room(e) ? listener->retry_at_ms : NEVER;
+	return listener->state == LISTENER_PAUSED && conn_has_room(e) ? listener->retry_at_ms
+								      : NEVER;
 }
 
 /* Descriptors or memory ran out, or the failures of new connections do not end. */

@@ -61,13 +61,14 @@ static const uint8_t next[CONN_STATE_COUNT][CONN_EVENT_COUNT] = {
 };
 
 static const char *const state_names[CONN_STATE_COUNT] = {
-	"none",	  "free",      "opening",  "receiving", "sending",   "peeked",	"consuming",
-	"ended",  "finishing", "last-ack", "parting",	"lingering", "closing",
+	"none",  "free",      "opening",  "receiving", "sending",   "peeked",  "consuming",
+	"ended", "finishing", "last-ack", "parting",   "lingering", "closing",
 };
 
 static const char *const event_names[CONN_EVENT_COUNT] = {
-	"none",	     "accepted", "watched", "received", "peeked", "sent part", "sent all", "sent none",
-	"consumed", "end",	 "quiet",   "unacked",	"acked",  "shut",      "given up", "closed",
+	"none",     "accepted",  "watched",  "received", "peeked", "sent part",
+	"sent all", "sent none", "consumed", "end",      "quiet",  "unacked",
+	"acked",    "shut",      "given up", "closed",
 };
 
 enum conn_state state_next(enum conn_state state, enum conn_event event)

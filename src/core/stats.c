@@ -37,13 +37,13 @@ void echo_observe(struct echo_stats *stats, const struct echo_action *action,
 }
 
 static const char *const op_names[ECHO_OP_COUNT] = {
-	"none", "wait", "accept", "pause",   "resume",	"unlisten", "watch",  "read",
+	"none", "wait",  "accept",  "pause",   "resume",  "unlisten", "watch", "read",
 	"peek", "write", "consume", "discard", "unacked", "shutdown", "close", "report",
 };
 
 static const char *const outcome_names[] = {
-	"?", "done", "end", "would-block", "interrupted", "gone", "no-descriptors", "no-memory",
-	"broken", "failed",
+	"?",    "done",           "end",       "would-block", "interrupted",
+	"gone", "no-descriptors", "no-memory", "broken",      "failed",
 };
 
 static const char *const reason_names[ECHO_REASON_COUNT] = {

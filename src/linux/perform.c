@@ -69,9 +69,7 @@ static struct echo_result unacked(const struct echo_action *action)
 
 	if (ioctl(action->handle, SIOCOUTQ, &bytes) != 0)
 		return failed(action);
-	return (struct echo_result){
-		.outcome = ECHO_DONE, .count = (uint32_t)bytes, .handle = -1
-	};
+	return (struct echo_result){ .outcome = ECHO_DONE, .count = (uint32_t)bytes, .handle = -1 };
 }
 
 static struct echo_result accepted(const struct linux_system *sys, const struct echo_action *action)
@@ -124,9 +122,9 @@ static struct echo_result waited(struct linux_system *sys, const struct echo_act
 			result.requests |= signals_requests(sys->signals);
 			continue;
 		}
-		sys->events[result.events_count++] = (struct echo_event){
-			.token = sys->raw[i].data.u64, .readiness = sys->raw[i].events
-		};
+		sys->events[result.events_count++] =
+			(struct echo_event){ .token = sys->raw[i].data.u64,
+					     .readiness = sys->raw[i].events };
 	}
 	return result;
 }

@@ -24,7 +24,7 @@ enum {
 };
 
 struct linux_system {
-	int epoll, listener, signals; /* descriptors; -1: closed */
+	int epoll, listener, signals;    /* descriptors; -1: closed */
 	struct sockaddr_storage address; /* the listener's, with its real port */
 	struct epoll_event raw[LINUX_EVENTS_MAX];
 	struct echo_event events[LINUX_EVENTS_MAX];

@@ -174,7 +174,9 @@ static bool open_stream(struct live *live, struct stream *stream,
 
 static bool do_connect(struct live *live, const struct step *step, struct stream *stream)
 {
-	struct stream_options options = { .rcvbuf = step->rcvbuf, .sndbuf = step->sndbuf, .mss = step->mss };
+	struct stream_options options = { .rcvbuf = step->rcvbuf,
+					  .sndbuf = step->sndbuf,
+					  .mss = step->mss };
 	struct patience limit = patience(live);
 	struct fault fault = { .kind = FAULT_NONE };
 	bool connected = open_stream(live, stream, &options, step->async, &limit, &fault);

@@ -102,9 +102,9 @@ struct step {
 	uint32_t first, count;     /* the members that are meant, as connection numbers */
 	const uint8_t *bytes;      /* text, or command (which contains no NUL) */
 	size_t bytes_len;
-	uint64_t size;           /* of the pattern; of "max"; 0: not given */
-	uint32_t by;             /* bytes of one call; 0: not given */
-	uint32_t repeat;         /* round trips, connections of a storm */
+	uint64_t size;                /* of the pattern; of "max"; 0: not given */
+	uint32_t by;                  /* bytes of one call; 0: not given */
+	uint32_t repeat;              /* round trips, connections of a storm */
 	uint32_t rcvbuf, mss, sndbuf; /* 0: not given */
 	uint32_t wait_ms;
 	int status; /* expected of a command */

@@ -26,38 +26,53 @@
 /* The name, the clause that is violated first, and why. */
 #define DEFECTS(X) \
 	X(TEXT_ONLY, "text-only", "ECHO-1", "takes bytes for a C string: a NUL ends it") \
-	X(LINE_PER_READ, "line-per-read", "ECHO-2", "takes a read for a line: what follows its end is lost") \
-	X(SHORT_WRITE_IGNORED, "short-write-ignored", "ECHO-3", "the rest of a short write is lost") \
+	X(LINE_PER_READ, "line-per-read", "ECHO-2", \
+	  "takes a read for a line: what follows its end is lost") \
+	X(SHORT_WRITE_IGNORED, "short-write-ignored", "ECHO-3", \
+	  "the rest of a short write is lost") \
 	X(DROPS_URGENT, "drops-urgent", "ECHO-4", "without SO_OOBINLINE the urgent byte is lost") \
-	X(SHARED_BUFFER, "shared-buffer", "ECHO-5", "one buffer for all: what is owed is overwritten") \
+	X(SHARED_BUFFER, "shared-buffer", "ECHO-5", \
+	  "one buffer for all: what is owed is overwritten") \
 	X(KEEPS_HISTORY, "keeps-history", "ECHO-6", "remembers all that was ever echoed") \
-	X(CLOSE_ON_RDHUP, "close-on-rdhup", "ECHO-10", "takes RDHUP for the end, with data unread") \
+	X(CLOSE_ON_RDHUP, "close-on-rdhup", "ECHO-10", \
+	  "takes RDHUP for the end, with data unread") \
 	X(NO_FIN, "no-fin", "ECHO-11", "waits for the peer, which waits for the end of file") \
-	X(EOF_LATE, "eof-late", "ECHO-12", "an end of file without data is noticed at the next event") \
+	X(EOF_LATE, "eof-late", "ECHO-12", \
+	  "an end of file without data is noticed at the next event") \
 	X(ONE_READ_AT_END, "one-read-at-end", "ECHO-13", "at RDHUP one more read, then the end") \
 	X(RESET_AT_END, "reset-at-end", "ECHO-14", "SO_LINGER 0 for a peer that is late to read") \
-	X(EARLY_CLOSE, "early-close", "ECHO-15", "leaves what is unacknowledged to an orphaned socket") \
+	X(EARLY_CLOSE, "early-close", "ECHO-15", \
+	  "leaves what is unacknowledged to an orphaned socket") \
 	X(LEAK_AT_END, "leak-at-end", "ECHO-16", "the descriptor of an ended connection is kept") \
 	X(CLOSES_IDLE, "closes-idle", "ECHO-17", "one echo and good bye") \
 	X(ONE_READ_PER_EDGE, "one-read-per-edge", "ECHO-20", "an edge is spent by the first read") \
-	X(NO_OUT_EDGE, "no-out-edge", "ECHO-21", "not registered for OUT: a blocked echo never resumes") \
-	X(BUFFERS_UNBOUNDED, "buffers-unbounded", "ECHO-30", "reads on for a peer that does not read") \
-	X(BUFFERS_AHEAD, "buffers-ahead", "ECHO-31", "a bound for each peer, but not for all together") \
-	X(DROPS_WHEN_BLOCKED, "drops-when-blocked", "ECHO-32", "what cannot be written now is lost") \
+	X(NO_OUT_EDGE, "no-out-edge", "ECHO-21", \
+	  "not registered for OUT: a blocked echo never resumes") \
+	X(BUFFERS_UNBOUNDED, "buffers-unbounded", "ECHO-30", \
+	  "reads on for a peer that does not read") \
+	X(BUFFERS_AHEAD, "buffers-ahead", "ECHO-31", \
+	  "a bound for each peer, but not for all together") \
+	X(DROPS_WHEN_BLOCKED, "drops-when-blocked", "ECHO-32", \
+	  "what cannot be written now is lost") \
 	X(BLOCKING_WRITE, "blocking-write", "ECHO-34", "all wait for the peer that does not read") \
 	X(GREEDY, "greedy", "ECHO-40", "serves a flood until it ends") \
 	X(ACCEPTS_LAST, "accepts-last", "ECHO-41", "accepts only when there is no traffic") \
 	X(ACCEPT_STOPS, "accept-stops", "ECHO-41", "one accept for each edge of the listener") \
 	X(ACCEPTS_FIRST, "accepts-first", "ECHO-42", "serves nobody as long as connections come") \
-	X(EXITS_ON_RESET, "exits-on-reset", "ECHO-50", "takes the error of one connection for its own") \
-	X(LEAK_ON_RESET, "leak-on-reset", "ECHO-51", "the descriptor of a reset connection is kept") \
-	X(SLOTS_MIXED_UP, "slots-mixed-up", "ECHO-59", "a slot that is used again still owes bytes") \
+	X(EXITS_ON_RESET, "exits-on-reset", "ECHO-50", \
+	  "takes the error of one connection for its own") \
+	X(LEAK_ON_RESET, "leak-on-reset", "ECHO-51", \
+	  "the descriptor of a reset connection is kept") \
+	X(SLOTS_MIXED_UP, "slots-mixed-up", "ECHO-59", \
+	  "a slot that is used again still owes bytes") \
 	X(SPIN_ON_HALF_CLOSE, "spin-on-half-close", "ECHO-60", "level-triggered: RDHUP stays ready")
 
 #define NAME_IT(id, name, clause, why) id,
-#define ROW(id, name, clause, why) [id] = { name, clause },
+#define ROW(id, name, clause, why)     [id] = { name, clause },
 enum defect { NONE, DEFECTS(NAME_IT) COUNT };
-static const struct { const char *name, *clause; } defects[] = { DEFECTS(ROW) };
+static const struct {
+	const char *name, *clause;
+} defects[] = { DEFECTS(ROW) };
 static enum defect defect;
 
 enum { BUFFER = 32 * 1024, STEPS = 8, ACCEPTS = 64, EVENTS = 64 };
@@ -264,7 +279,8 @@ static enum outcome await_acknowledgement(struct conn *c)
 
 	if (connection_over(c->fd))
 		return defect == LEAK_AT_END ? REST : END;
-	if (defect == RESET_AT_END && setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none)) == 0)
+	if (defect == RESET_AT_END &&
+	    setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none)) == 0)
 		return END;
 	return REST;
 }

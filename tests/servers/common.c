@@ -90,7 +90,8 @@ bool connection_over(int fd)
 	struct tcp_info info;
 	socklen_t size = sizeof(info);
 
-	return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) < 0 || info.tcpi_state == TCP_CLOSE;
+	return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) < 0 ||
+	       info.tcpi_state == TCP_CLOSE;
 }
 
 bool out_of_resources(void)
