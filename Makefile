@@ -26,8 +26,9 @@ CC     := $(or $(CC.$(MODE)),$(CC))
 CFLAGS ?= $(OPTIMISE.$(MODE))
 
 # In the mode `short` these calls go to __wrap_NAME in tests/short.c, which asks the kernel for
-# less than it was asked for. A wrap without a function there is an error of the linker.
-SHORT_CALLS := read readv recv recvfrom recvmsg write writev send sendto sendmsg
+# less than it was asked for, and has epoll announce what was left. A wrap without a function there
+# is an error of the linker.
+SHORT_CALLS := recv send epoll_ctl
 SHORT_LINK  := $(SHORT_CALLS:%=-Wl,--wrap=%)
 
 # From OpenSSF's compiler options guide; what the compiler at hand does not take is left out.
@@ -58,7 +59,7 @@ PROGRAMS := epoll-echo epoll-scenario
 LIBRARY  := $(filter-out $(PROGRAMS:%=src/%.c),$(wildcard src/*.c src/*/*.c))
 PURE     := $(patsubst src/%/,%,$(wildcard src/core/ src/model/))
 TESTS    := $(patsubst tests/%.c,%,$(wildcard tests/test_*.c))
-HELPERS  := $(wildcard tests/world.c tests/script.c)
+HELPERS  := $(wildcard tests/world*.c tests/script.c)
 SERVERS  := $(filter-out common,$(patsubst tests/servers/%.c,%,$(wildcard tests/servers/*.c)))
 MODES    := asan valgrind short
 C_FILES  := $(wildcard $(foreach folder,src tests fuzz,$(folder)/*.[ch] $(folder)/*/*.[ch]))

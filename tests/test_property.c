@@ -1,6 +1,6 @@
 /*
  * The engine in worlds drawn from seeds, one family of worlds a test; what is judged stands in
- * world.c. A failure prints its seed, and the seed is the whole run:
+ * world_judge*.c. A failure prints its seed, and the seed is the whole run:
  *
  *	ECHO_SEED=17               runs this seed alone; with ECHO_TRACE=1 it is told step by step
  *	ECHO_TEST='polite_*'       runs these tests alone
