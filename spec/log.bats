@@ -99,6 +99,13 @@ start_piped() {
 	end_server "$pid"
 }
 
+@test "ECHO-91: a terminal that stops its background jobs stops nobody" {
+	start_traced '-e trace=rt_sigaction'
+	end_traced
+	run grep -c 'SIGTTOU, {sa_handler=SIG_IGN' "$trace"
+	assert_output 1
+}
+
 @test "ECHO-91: a log that is a file at its limit does not end the echo" {
 	[ -z "${ECHO_INSTRUMENTED-}" ] || skip 'the tools of an instrumented server write files of their own'
 	ECHO_SERVER="$ROOT/spec/limited -f 8 ${ECHO_SERVER:-$ROOT/build/epoll-echo}" start_server --verbose

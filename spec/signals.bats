@@ -142,6 +142,35 @@ assert_ends() {
 	assert_output 2
 }
 
+@test "ECHO-82: a stream that never pauses is ended before, by FIN" {
+	start_server --drain-timeout 4
+	run against <<-'END'
+	connect a
+	flood a
+	wait 0.2
+	run "kill -TERM $pid"
+	wait 3.5
+	stop a
+	END
+	# More was sent than came back, as it must, and then came the end of the stream, not a reset.
+	assert_output --regexp 'seen: EOF \([0-9]+ of [0-9]+ bytes\)'
+	assert_ends 0
+}
+
+@test "ECHO-80: connections that only linger make room for the backlog" {
+	start_server --max-connections 1 --drain-timeout 20
+	against <<-'END'
+	connect a
+	roundtrips a 1 1
+	connect b
+	write b "hello"
+	run "kill -TERM $pid"
+	read b -> "hello"
+	read b -> EOF
+	END
+	assert_ends 0
+}
+
 @test "ECHO-83: a second signal ends the process at once" {
 	start_server --drain-timeout 3600
 	against <<-'END'
@@ -256,6 +285,40 @@ assert_ends() {
 	wait 1
 	roundtrips a 1 1
 	read a -> EOF
+	END
+	end_server "$pid"
+}
+
+@test "ECHO-86: the idle timeout leaves a peer alone that reads slowly" {
+	start_server --idle-timeout 1
+	against <<-'END'
+	connect a rcvbuf 64K
+	fill a max 64M
+	read a by 64K -> pattern 256K
+	wait 0.7
+	read a by 64K -> pattern 256K
+	wait 0.7
+	read a by 64K -> pattern 256K
+	wait 0.7
+	read a by 64K -> pattern 256K
+	wait 0.7
+	read a by 64K -> pattern 256K
+	wait 0.7
+	read a -> rest
+	END
+	end_server "$pid"
+}
+
+@test "ECHO-86: SIGSTOP is no reason to end a connection that its peer reads from" {
+	start_server --idle-timeout 1
+	against <<-'END'
+	connect a
+	fill a max 64M
+	run "kill -STOP $pid"
+	wait 1.5
+	read a -> pattern 1M
+	run "kill -CONT $pid"
+	read a -> rest
 	END
 	end_server "$pid"
 }

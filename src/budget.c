@@ -13,6 +13,7 @@ static struct echo_config base_config(const struct options *options)
 		.buffer_size = BUDGET_BUFFER_SIZE,
 		.turn_bytes = BUDGET_TURN,
 		.round_bytes = BUDGET_ROUND,
+		.backlog_max = (uint32_t)options->backlog,
 		.events_max = LINUX_EVENTS_MAX,
 		.generation_bits = 32,
 		.idle_ms = options->idle_ms,

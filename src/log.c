@@ -27,10 +27,8 @@ void log_open(struct log *log, int fd, bool json)
 	memset(log, 0, sizeof(*log));
 	log->fd = fd;
 	log->json = json;
-	if (fstat(fd, &status) != 0) {
-		log->fd = -1;
-		return;
-	}
+	if (fstat(fd, &status) != 0)
+		status.st_mode = 0; /* whatever it is, it must not block */
 	if (S_ISREG(status.st_mode))
 		return;
 	if (S_ISSOCK(status.st_mode)) {
@@ -40,6 +38,7 @@ void log_open(struct log *log, int fd, bool json)
 	fd = open_anew(fd);
 	log->owned = fd >= 0;
 	log->poll = fd < 0;
+	log->chunk = S_ISFIFO(status.st_mode) ? LOG_LINE_MAX : 1;
 	if (log->owned)
 		log->fd = fd;
 }
@@ -97,22 +96,42 @@ static bool would_block(const struct log *log)
 {
 	struct pollfd ready = { .fd = log->fd, .events = POLLOUT };
 
-	return log->poll && (poll(&ready, 1, 0) != 1 || (ready.revents & POLLOUT) == 0);
+	return poll(&ready, 1, 0) != 1 || (ready.revents & POLLOUT) == 0;
 }
 
-/* What the reader takes now; -1: nothing. A pipe that is ready takes PIPE_BUF bytes, which is more
- * than a line, without blocking (pipe(7)). */
-static ssize_t write_now(const struct log *log, const char *bytes, size_t length)
+static ssize_t write_once(const struct log *log, const char *bytes, size_t length)
 {
 	ssize_t count;
 
-	if (would_block(log))
-		return -1;
 	do {
 		count = log->socket ? send(log->fd, bytes, length, MSG_DONTWAIT | MSG_NOSIGNAL)
 				    : write(log->fd, bytes, length);
 	} while (count < 0 && errno == EINTR);
 	return count;
+}
+
+/* A pipe that is ready takes PIPE_BUF bytes, which is more than a line, without blocking (pipe(7));
+ * of a terminal it is only known that it takes one. */
+static ssize_t write_in_chunks(const struct log *log, const char *bytes, size_t length)
+{
+	size_t sent = 0;
+
+	while (sent < length && !would_block(log)) {
+		size_t rest = length - sent;
+		ssize_t count =
+			write_once(log, bytes + sent, rest < log->chunk ? rest : log->chunk);
+
+		if (count < 0)
+			break;
+		sent += (size_t)count;
+	}
+	return sent > 0 ? (ssize_t)sent : -1;
+}
+
+/* What the reader takes now; -1: nothing. */
+static ssize_t write_now(const struct log *log, const char *bytes, size_t length)
+{
+	return log->poll ? write_in_chunks(log, bytes, length) : write_once(log, bytes, length);
 }
 
 /* The rest of a line of which a part is out already. False: it is still not all out. */
@@ -163,12 +182,14 @@ static bool tell_dropped(struct log *log)
 void log_end(struct log *log)
 {
 	log->line[log->length++] = '\n';
-	if ((log->dropped > 0 && !tell_dropped(log)) || !write_line(log, log->line, log->length))
+	if ((log->dropped > 0 && !tell_dropped(log)) || !write_line(log, log->line, log->length)) {
 		log->dropped++;
+		log->dropped_total++;
+	}
 	log->length = 0;
 }
 
 uint64_t log_dropped(const struct log *log)
 {
-	return log->dropped;
+	return log->dropped_total;
 }

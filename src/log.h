@@ -16,14 +16,16 @@ enum { LOG_LINE_MAX = 2048 }; /* of one line with its newline; longer ones are c
 
 struct log {
 	int fd;
-	bool owned;  /* fd is our own, and to be closed */
-	bool socket; /* fd is a socket, which cannot be opened anew */
-	bool poll;   /* it could not be opened anew, and may block: ask before each write */
+	bool owned;   /* fd is our own, and to be closed */
+	bool socket;  /* fd is a socket, which cannot be opened anew */
+	bool poll;    /* it could not be opened anew, and may block: ask before each write, */
+	size_t chunk; /* and write at most so much then */
 	bool json;
 	size_t length; /* of the line being made */
 	size_t sent;   /* of a line of which a part is out; the rest has to follow first */
 	size_t rest;
-	uint64_t dropped;
+	uint64_t dropped; /* and not yet told */
+	uint64_t dropped_total;
 	char line[LOG_LINE_MAX];
 	char pending[LOG_LINE_MAX];
 };
@@ -40,7 +42,7 @@ void log_add_bytes(struct log *log, const uint8_t *bytes, size_t length, size_t 
 /* Ends the line, and writes it if that can be done now. */
 void log_end(struct log *log);
 
-/* Lines that were dropped and not yet told. */
+/* Lines that were dropped, all of them. */
 uint64_t log_dropped(const struct log *log);
 
 #endif

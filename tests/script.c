@@ -48,6 +48,7 @@ struct echo_config usual(void)
 		.buffer_size = 8,
 		.turn_bytes = 1 << 16,
 		.round_bytes = 1 << 20,
+		.backlog_max = 1000,
 		.events_max = 16,
 		.generation_bits = 32,
 		.drain_ms = 10000,

@@ -19,6 +19,7 @@ static void each_field_has_its_limits(void **state)
 		{ offsetof(struct echo_config, buffer_size), 1, ECHO_BUFFER_SIZE_LIMIT },
 		{ offsetof(struct echo_config, turn_bytes), 1, ECHO_BUDGET_LIMIT },
 		{ offsetof(struct echo_config, round_bytes), 1, ECHO_BUDGET_LIMIT },
+		{ offsetof(struct echo_config, backlog_max), 1, ECHO_BACKLOG_LIMIT },
 		{ offsetof(struct echo_config, events_max), 1, ECHO_EVENTS_LIMIT },
 		{ offsetof(struct echo_config, generation_bits), 1, 32 },
 	};

@@ -108,7 +108,7 @@ static void a_half_close_while_draining(void **state)
 	expect_read(&s, peer, ends());
 	expect_unacked(&s, peer, leaves(5));
 	expect_shutdown(&s, peer, done());
-	expect_wait_timeout(&s, 10000); /* only the deadline is left, and no quiet time */
+	expect_wait_timeout(&s, 7500); /* only the deadlines are left, and no quiet time */
 	ready(&s, peer, ECHO_OUT);
 	expect_unacked(&s, peer, leaves(0));
 	expect_closed(&s, peer, ECHO_REASON_ENDED);
@@ -132,7 +132,7 @@ static void an_unacknowledged_echo_while_draining(void **state)
 	expect_shutdown(&s, peer, done());
 	expect_wait_timeout(&s, 1000);
 	stop(&s);
-	expect_wait_timeout(&s, 10000);
+	expect_wait_timeout(&s, 7500);
 	ready(&s, peer, ECHO_OUT);
 	expect_unacked(&s, peer, leaves(0));
 	expect_closed(&s, peer, ECHO_REASON_ENDED);
@@ -526,15 +526,98 @@ static void one_that_lingers_when_the_drain_begins(void **state)
 	begin(&s, config);
 	peer = connect_one(&s);
 	at_ms(&s, 1000);
+	expect_unacked(&s, peer, leaves(0));
 	expect_read(&s, peer, fails(ECHO_WOULD_BLOCK));
 	expect_shutdown(&s, peer, done());
 	stop(&s);
-	expect_wait_timeout(&s, 10000);
+	expect_wait_timeout(&s, 7500);
 	ready(&s, peer, ECHO_IN | ECHO_RDHUP);
 	expect_discard(&s, peer, ends());
 	expect_unacked(&s, peer, leaves(0));
 	expect_closed(&s, peer, ECHO_REASON_IDLE);
 	expect_end(&s, ECHO_STOPPED);
+}
+
+/* ECHO-81: …, every connection MUST get the echo of what it has sent, then an orderly end: also one
+ * that never pauses, whose stream ends while there is still time for its end. */
+static void a_stream_that_never_pauses_is_ended_in_order(void **state)
+{
+	struct script s;
+	int busy, blocked;
+
+	(void)state;
+	begin(&s, usual());
+	busy = connect_one(&s);
+	blocked = connect_one(&s);
+	ready(&s, blocked, ECHO_IN | ECHO_OUT);
+	expect_read(&s, blocked, returns("owed"));
+	expect_write(&s, blocked, "owed", fails(ECHO_WOULD_BLOCK));
+	ready(&s, busy, ECHO_IN | ECHO_OUT);
+	echoes(&s, busy, "more");
+	stop(&s);
+	for (uint64_t now = 40; now < 7500; now += 40) {
+		at_ms(&s, now);
+		ready(&s, busy, ECHO_IN);
+		echoes(&s, busy, "more");
+	}
+	at_ms(&s, 7500);
+	expect_shutdown(&s, busy, done());
+	ready(&s, busy, ECHO_IN);
+	expect_discard(&s, busy, returns("more"));
+	ready(&s, blocked, ECHO_OUT);
+	expect_write(&s, blocked, "owed", took(4));
+	expect_shutdown(&s, blocked, done());
+	ready(&s, busy, ECHO_IN | ECHO_RDHUP);
+	expect_discard(&s, busy, ends());
+	expect_unacked(&s, busy, leaves(0));
+	expect_closed(&s, busy, ECHO_REASON_DRAINED);
+	at_ms(&s, 10000);
+	expect_closed(&s, blocked, ECHO_REASON_CUT);
+	expect_end(&s, ECHO_STOPPED);
+}
+
+/* ECHO-80: …, what waits in the backlog MUST be accepted and served …: a connection that has ended
+ * and only lingers makes room for it. */
+static void one_that_lingers_makes_room_for_the_backlog(void **state)
+{
+	struct echo_config config = usual();
+	struct script s;
+	const int first = 0;
+
+	(void)state;
+	config.connections_max = 1;
+	begin(&s, config);
+	s_wait(&s, incoming());
+	expect_accept(&s);
+	expect_pause(&s, done());
+	expect_watch(&s, first, done());
+	request(&s, ECHO_REQUEST_STOP);
+	at_ms(&s, 50);
+	expect_read(&s, first, fails(ECHO_WOULD_BLOCK));
+	expect_shutdown(&s, first, done());
+	expect_wait_timeout(&s, 50);
+	at_ms(&s, 100);
+	expect_closed(&s, first, ECHO_REASON_DRAINED);
+	expect_resume(&s, done());
+	expect_accept(&s);
+	end(&s);
+}
+
+/* ECHO-80: as above: what waits is bounded by the backlog, and who comes later is a stranger. */
+static void no_more_than_the_backlog_is_accepted(void **state)
+{
+	struct echo_config config = usual();
+	struct script s;
+
+	(void)state;
+	config.backlog_max = 2;
+	config.connections_max = 10;
+	begin(&s, config);
+	request(&s, ECHO_REQUEST_STOP);
+	expect_accept(&s);
+	expect_accept(&s);
+	expect_unlisten(&s, done());
+	end(&s);
 }
 
 int main(void)
@@ -563,6 +646,9 @@ int main(void)
 		cmocka_unit_test(a_listener_that_breaks_while_draining),
 		cmocka_unit_test(an_event_for_a_closed_listener),
 		cmocka_unit_test(one_that_lingers_when_the_drain_begins),
+		cmocka_unit_test(a_stream_that_never_pauses_is_ended_in_order),
+		cmocka_unit_test(one_that_lingers_makes_room_for_the_backlog),
+		cmocka_unit_test(no_more_than_the_backlog_is_accepted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

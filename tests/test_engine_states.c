@@ -107,6 +107,7 @@ static int reach_parting(struct script *s)
 	int peer = connect_two(s);
 
 	at_ms(s, 1000);
+	expect_unacked(s, peer, leaves(0));
 	expect_read(s, peer, fails(ECHO_WOULD_BLOCK));
 	return peer;
 }

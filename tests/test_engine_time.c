@@ -9,9 +9,10 @@ static struct echo_config with_idle(uint64_t idle_ms)
 	return config;
 }
 
-/* The probe before the end found nothing, and the server has sent its FIN. */
+/* Nothing is unacknowledged, the probe before the end found nothing, and the server has sent its FIN. */
 static void part(struct script *s, int peer)
 {
+	expect_unacked(s, peer, leaves(0));
 	expect_read(s, peer, fails(ECHO_WOULD_BLOCK));
 	expect_shutdown(s, peer, done());
 	expect_idle(s);
@@ -100,6 +101,7 @@ static void what_the_probe_finds_is_echoed(void **state)
 	peer = connect_one(&s);
 	ready(&s, peer, ECHO_OUT);
 	at_ms(&s, 1000);
+	expect_unacked(&s, peer, leaves(0));
 	expect_read(&s, peer, returns("late"));
 	expect_write(&s, peer, "late", took(4));
 	expect_wait_timeout(&s, 1000);
@@ -118,8 +120,11 @@ static void an_interrupted_probe_is_made_again(void **state)
 	begin(&s, with_idle(1000));
 	peer = connect_one(&s);
 	at_ms(&s, 1000);
+	expect_unacked(&s, peer, leaves(0));
 	expect_read(&s, peer, fails(ECHO_INTERRUPTED));
-	part(&s, peer);
+	expect_read(&s, peer, fails(ECHO_WOULD_BLOCK));
+	expect_shutdown(&s, peer, done());
+	expect_idle(&s);
 	end(&s);
 }
 
@@ -135,6 +140,7 @@ static void the_probe_needs_no_buffer(void **state)
 	begin(&s, config);
 	peer = connect_one(&s);
 	at_ms(&s, 1000);
+	expect_unacked(&s, peer, leaves(0));
 	expect_peek(&s, peer, returns("late"));
 	expect_write(&s, peer, "late", fails(ECHO_WOULD_BLOCK));
 	expect_wait_timeout(&s, 1000);
@@ -144,6 +150,7 @@ static void the_probe_needs_no_buffer(void **state)
 	expect_consume(&s, peer, 4, took(4));
 	expect_wait_timeout(&s, 1000);
 	at_ms(&s, 2000);
+	expect_unacked(&s, peer, leaves(0));
 	expect_peek(&s, peer, fails(ECHO_WOULD_BLOCK));
 	expect_shutdown(&s, peer, done());
 	end(&s);
@@ -163,6 +170,7 @@ static void the_probe_finds_the_end(void **state)
 	begin(&s, with_idle(1000));
 	peer = connect_one(&s);
 	at_ms(&s, 1000);
+	expect_unacked(&s, peer, leaves(0));
 	expect_read(&s, peer, ends());
 	expect_unacked(&s, peer, leaves(0));
 	expect_closed(&s, peer, ECHO_REASON_ENDED);
@@ -180,6 +188,7 @@ static void the_probe_finds_an_error(void **state)
 	begin(&s, with_idle(1000));
 	peer = connect_one(&s);
 	at_ms(&s, 1000);
+	expect_unacked(&s, peer, leaves(0));
 	expect_read(&s, peer, fails(ECHO_GONE));
 	expect_closed(&s, peer, ECHO_REASON_RESET);
 	expect_wait_timeout(&s, -1);
@@ -201,6 +210,10 @@ static void a_peer_that_does_not_read_is_given_up(void **state)
 	expect_read(&s, peer, returns("hello"));
 	expect_write(&s, peer, "hello", fails(ECHO_WOULD_BLOCK));
 	at_ms(&s, 1000);
+	expect_unacked(&s, peer, leaves(700));
+	expect_wait_timeout(&s, 1000);
+	at_ms(&s, 2000);
+	expect_unacked(&s, peer, leaves(700));
 	expect_closed(&s, peer, ECHO_REASON_IDLE);
 	expect_buffers(&s, 0);
 	end(&s);
@@ -212,7 +225,57 @@ static void a_peer_that_does_not_read_is_given_up(void **state)
 	expect_peek(&s, peer, returns("hello"));
 	expect_write(&s, peer, "hello", fails(ECHO_WOULD_BLOCK));
 	at_ms(&s, 1000);
+	expect_unacked(&s, peer, leaves(0));
 	expect_closed(&s, peer, ECHO_REASON_IDLE);
+	end(&s);
+}
+
+/* ECHO-86: … and only such a one: a peer that takes what it is owed is not idle, though it takes too
+ * little for an event. */
+static void a_peer_that_reads_slowly_is_not_idle(void **state)
+{
+	struct script s;
+	int peer;
+
+	(void)state;
+	begin(&s, with_idle(1000));
+	peer = connect_one(&s);
+	ready(&s, peer, ECHO_IN | ECHO_OUT);
+	expect_read(&s, peer, returns("hello"));
+	expect_write(&s, peer, "hello", fails(ECHO_WOULD_BLOCK));
+	for (uint32_t i = 1; i <= 5; i++) {
+		at_ms(&s, i * UINT64_C(1000));
+		expect_unacked(&s, peer, leaves(700 - i));
+		expect_wait_timeout(&s, 1000);
+	}
+	ready(&s, peer, ECHO_OUT);
+	expect_write(&s, peer, "hello", took(5));
+	at_ms(&s, 6000);
+	expect_unacked(&s, peer, leaves(695)); /* as before, but a byte has moved since */
+	expect_wait_timeout(&s, 1000);
+	end(&s);
+}
+
+/* ECHO-86: as above: an event that comes while we ask is work, and no idleness. */
+static void work_that_comes_during_the_check_is_done(void **state)
+{
+	struct script s;
+	int peer;
+
+	(void)state;
+	begin(&s, with_idle(1000));
+	peer = connect_one(&s);
+	ready(&s, peer, ECHO_OUT);
+	at_ms(&s, 1000);
+	expect_unacked(&s, peer, fails(ECHO_INTERRUPTED));
+	expect_unacked(&s, peer, leaves(0));
+	expect_read(&s, peer, returns("hello"));
+	expect_write(&s, peer, "hello", fails(ECHO_FAILED));
+	expect_closed(&s, peer, ECHO_REASON_FAILED);
+	peer = connect_one(&s);
+	at_ms(&s, 2000);
+	expect_unacked(&s, peer, fails(ECHO_GONE));
+	expect_closed(&s, peer, ECHO_REASON_RESET);
 	end(&s);
 }
 
@@ -231,6 +294,10 @@ static void a_peer_that_acknowledges_nothing_is_given_up(void **state)
 	expect_shutdown(&s, peer, done());
 	expect_wait_timeout(&s, 1000);
 	at_ms(&s, 1000);
+	expect_unacked(&s, peer, leaves(5));
+	expect_wait_timeout(&s, 1000);
+	at_ms(&s, 2000);
+	expect_unacked(&s, peer, leaves(5));
 	expect_closed(&s, peer, ECHO_REASON_IDLE);
 	end(&s);
 }
@@ -308,6 +375,7 @@ static void lingering_may_have_no_time(void **state)
 	begin(&s, config);
 	peer = connect_one(&s);
 	at_ms(&s, 1000);
+	expect_unacked(&s, peer, leaves(0));
 	expect_read(&s, peer, fails(ECHO_WOULD_BLOCK));
 	expect_shutdown(&s, peer, done());
 	expect_busy(&s);
@@ -545,6 +613,8 @@ int main(void)
 		cmocka_unit_test(the_probe_finds_the_end),
 		cmocka_unit_test(the_probe_finds_an_error),
 		cmocka_unit_test(a_peer_that_does_not_read_is_given_up),
+		cmocka_unit_test(a_peer_that_reads_slowly_is_not_idle),
+		cmocka_unit_test(work_that_comes_during_the_check_is_done),
 		cmocka_unit_test(a_peer_that_acknowledges_nothing_is_given_up),
 		cmocka_unit_test(who_waits_for_its_turn_is_not_idle),
 		cmocka_unit_test(lingering_ends),

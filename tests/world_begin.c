@@ -46,6 +46,7 @@ static void configure(struct world *w)
 	c->buffer_size = (uint32_t)spread(w, 1, 4096);
 	c->turn_bytes = (uint32_t)spread(w, 1, tiny ? 2000 : 200000);
 	c->round_bytes = (uint32_t)spread(w, 1, tiny ? 20000 : 1000000);
+	c->backlog_max = ECHO_BACKLOG_LIMIT;
 	c->events_max = (uint32_t)spread(w, 1, EVENTS_MAX);
 	c->generation_bits = (uint32_t)spread(w, 1, 32);
 	c->idle_ms = f->idle ? spread(w, 1, 2000) : 0;

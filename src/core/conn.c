@@ -54,7 +54,7 @@ static void rearm(struct echo_engine *e, uint32_t id)
 
 	switch ((enum conn_state)conn->state) {
 	case CONN_LINGERING:
-		timer = TIMER_LINGER;
+		timer = e->draining ? TIMER_QUIET : TIMER_LINGER;
 		break;
 	case CONN_LAST_ACK:
 		if (e->draining)
@@ -86,6 +86,13 @@ static void work(struct echo_engine *e, uint32_t id)
 		queue_add(e, id);
 }
 
+/* A byte has moved: what was seen at the last check says nothing any more. */
+static void moved(struct echo_engine *e, uint32_t id)
+{
+	conn_at(e, id)->unacked = 0;
+	rearm(e, id);
+}
+
 /* Only the close is left. The first reason is kept: later ones are echoes of it. */
 static void give_up(struct echo_engine *e, uint32_t id, enum echo_reason reason)
 {
@@ -94,6 +101,7 @@ static void give_up(struct echo_engine *e, uint32_t id, enum echo_reason reason)
 	if (conn->state == CONN_CLOSING)
 		return;
 	happened(conn, EV_GIVEN_UP);
+	conn->checking = false;
 	conn->ending = false;
 	conn->reason = (uint8_t)reason;
 	release_buffer(e, conn);
@@ -179,6 +187,8 @@ enum echo_op conn_op(const struct echo_engine *e, uint32_t id)
 {
 	const struct conn *conn = conn_at(e, id);
 
+	if (conn->checking)
+		return ECHO_OP_UNACKED;
 	switch ((enum conn_state)conn->state) {
 	case CONN_OPENING:
 		return ECHO_OP_WATCH;
@@ -281,6 +291,20 @@ static enum echo_reason reason_for(const struct echo_result *result)
 	return result->outcome == ECHO_GONE ? ECHO_REASON_RESET : ECHO_REASON_FAILED;
 }
 
+/* The last quarter of the drain timeout has begun: what owes nothing ends now. */
+static void part_if_due(struct echo_engine *e, uint32_t id)
+{
+	struct conn *conn = conn_at(e, id);
+
+	if (!e->parting || conn->state != CONN_RECEIVING)
+		return;
+	conn->checking = false;
+	conn->ending = false;
+	conn->reason = ECHO_REASON_DRAINED;
+	happened(conn, EV_QUIET);
+	work(e, id);
+}
+
 static void watched(struct echo_engine *e, uint32_t id, const struct echo_result *result)
 {
 	if (result->outcome == ECHO_INTERRUPTED)
@@ -308,7 +332,7 @@ static void received(struct echo_engine *e, uint32_t id, enum conn_event event,
 		conn->ending = false;
 		short_read(conn, result->count < e->config.buffer_size);
 		happened(conn, event);
-		rearm(e, id);
+		moved(e, id);
 		return;
 	case ECHO_END:
 		release_buffer(e, conn);
@@ -348,7 +372,8 @@ static void sent(struct echo_engine *e, uint32_t id, const struct echo_result *r
 		happened(conn, result->count < owed ? EV_SENT_PART : EV_SENT_ALL);
 		if (conn->state == CONN_RECEIVING)
 			release_buffer(e, conn);
-		rearm(e, id);
+		moved(e, id);
+		part_if_due(e, id);
 		return;
 	case ECHO_WOULD_BLOCK:
 		spend(conn, ECHO_OUT);
@@ -399,6 +424,7 @@ static void consumed(struct echo_engine *e, uint32_t id, const struct echo_resul
 			conn->start = 0;
 			conn->end = 0;
 			happened(conn, EV_CONSUMED);
+			part_if_due(e, id);
 		}
 		return;
 	case ECHO_WOULD_BLOCK: /* they were peeked: only a signal at the urgent mark says so */
@@ -417,6 +443,8 @@ static void lingered(struct echo_engine *e, uint32_t id, const struct echo_resul
 	switch (result->outcome) {
 	case ECHO_DONE:
 		short_read(conn, result->count < e->config.buffer_size);
+		if (e->draining)
+			rearm(e, id);
 		return;
 	case ECHO_END:
 		latch(conn, ECHO_IN); /* our FIN may be acknowledged already */
@@ -434,12 +462,52 @@ static void lingered(struct echo_engine *e, uint32_t id, const struct echo_resul
 	}
 }
 
+/* No byte has moved, as far as our own calls tell: nothing comes, or the peer takes nothing. */
+static void idle(struct echo_engine *e, uint32_t id)
+{
+	struct conn *conn = conn_at(e, id);
+
+	if (conn->state != CONN_RECEIVING || readable(conn)) {
+		give_up(e, id, ECHO_REASON_IDLE);
+		return;
+	}
+	conn->ending = true;
+	conn->reason = ECHO_REASON_IDLE;
+	latch(conn, ECHO_IN);
+	timer_set(e, id, TIMER_NONE);
+}
+
+/*
+ * Bytes move that we do not see: EPOLLOUT comes back only when a good part of the send buffer is
+ * free (net/core/stream.c, sk_stream_write_space), and an event may wait in the ready list. So a
+ * connection is idle only if the peer has acknowledged nothing either.
+ */
+static void checked(struct echo_engine *e, uint32_t id, const struct echo_result *result)
+{
+	struct conn *conn = conn_at(e, id);
+
+	conn->checking = false;
+	if (result->outcome != ECHO_DONE) {
+		give_up(e, id, reason_for(result));
+	} else if (conn_op(e, id) != ECHO_OP_NONE ||
+		   (result->count != 0 && result->count != conn->unacked)) {
+		conn->unacked = result->count;
+		rearm(e, id);
+	} else {
+		idle(e, id);
+	}
+}
+
 static void asked_unacked(struct echo_engine *e, uint32_t id, const struct echo_result *result)
 {
 	struct conn *conn = conn_at(e, id);
 
 	if (result->outcome == ECHO_INTERRUPTED)
 		return;
+	if (conn->checking) {
+		checked(e, id, result);
+		return;
+	}
 	if (result->outcome != ECHO_DONE) {
 		give_up(e, id, reason_for(result));
 	} else if (result->count == 0) {
@@ -503,6 +571,24 @@ void conn_complete(struct echo_engine *e, uint32_t id, enum echo_op op,
 	}
 }
 
+/* Draining, no byte has moved for a while. */
+static void quiet(struct echo_engine *e, uint32_t id)
+{
+	struct conn *conn = conn_at(e, id);
+
+	if (conn->state == CONN_LINGERING && e->listener.state == LISTENER_PAUSED) {
+		give_up(e, id, (enum echo_reason)conn->reason); /* others wait for its slot */
+	} else if (conn->state == CONN_RECEIVING && !readable(conn)) {
+		conn->ending = true;
+		conn->reason = ECHO_REASON_DRAINED;
+		latch(conn, ECHO_IN);
+		timer_set(e, id, TIMER_NONE);
+		work(e, id);
+	} else {
+		rearm(e, id); /* it waits for its peer */
+	}
+}
+
 void conn_expire(struct echo_engine *e, uint32_t id, enum timer timer)
 {
 	struct conn *conn = conn_at(e, id);
@@ -511,19 +597,20 @@ void conn_expire(struct echo_engine *e, uint32_t id, enum timer timer)
 		give_up(e, id, (enum echo_reason)conn->reason);
 		return;
 	}
-	if (conn->state == CONN_RECEIVING && !readable(conn)) {
-		conn->ending = true;
-		conn->reason = timer == TIMER_IDLE ? ECHO_REASON_IDLE : ECHO_REASON_DRAINED;
-		latch(conn, ECHO_IN);
+	if (conn_op(e, id) != ECHO_OP_NONE) {
+		rearm(e, id); /* it waits for its turn */
+	} else if (timer == TIMER_IDLE) {
+		conn->checking = true;
 		timer_set(e, id, TIMER_NONE);
 		work(e, id);
-		return;
+	} else {
+		quiet(e, id);
 	}
-	if (timer == TIMER_IDLE && conn_op(e, id) == ECHO_OP_NONE) {
-		give_up(e, id, ECHO_REASON_IDLE); /* a peer that has not read for so long */
-		return;
-	}
-	rearm(e, id); /* it waits for its turn, or, draining, for its peer */
+}
+
+void conn_part(struct echo_engine *e, uint32_t id)
+{
+	part_if_due(e, id);
 }
 
 void conn_drain(struct echo_engine *e, uint32_t id)

@@ -34,6 +34,7 @@
 #define ECHO_BUFFERS_LIMIT     (1u << 24)
 #define ECHO_BUFFER_SIZE_LIMIT (1u << 24)
 #define ECHO_BUDGET_LIMIT      (1u << 30)
+#define ECHO_BACKLOG_LIMIT     (1u << 24)
 #define ECHO_EVENTS_LIMIT      4096u
 #define ECHO_RETRY_LIMIT_MS    UINT32_MAX
 
@@ -52,6 +53,7 @@ struct echo_config {
 	uint32_t buffer_size;     /* bytes of a buffer, and of the scratch buffer; at least 1 */
 	uint32_t turn_bytes;      /* budget of one turn of a connection; at least 1 */
 	uint32_t round_bytes;     /* budget of all turns between two waits; at least 1 */
+	uint32_t backlog_max;     /* connections accepted after a request to stop; at least 1 */
 	uint32_t events_max;      /* events that one wait may bring; at least 1 */
 	uint32_t generation_bits; /* width of generations, 1 to 32: model checkers want few */
 	uint64_t idle_ms;         /* a connection without traffic for so long is ended; 0: never */

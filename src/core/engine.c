@@ -21,6 +21,7 @@ static bool valid(const struct echo_config *config)
 	       within(config->buffer_size, 1, ECHO_BUFFER_SIZE_LIMIT) &&
 	       within(config->turn_bytes, 1, ECHO_BUDGET_LIMIT) &&
 	       within(config->round_bytes, 1, ECHO_BUDGET_LIMIT) &&
+	       within(config->backlog_max, 1, ECHO_BACKLOG_LIMIT) &&
 	       within(config->events_max, 1, ECHO_EVENTS_LIMIT) &&
 	       within(config->generation_bits, 1, 32) && config->retry_min_ms >= 1 &&
 	       config->retry_max_ms >= config->retry_min_ms &&
@@ -78,6 +79,7 @@ struct echo_engine *echo_init(void *memory, const struct echo_config *config, ui
 		.round_left = config->round_bytes,
 		.now_ms = now_ms,
 		.report_at_ms = config->report_ms > 0 ? later(now_ms, config->report_ms) : NEVER,
+		.part_at_ms = NEVER,
 		.drain_at_ms = NEVER,
 	};
 	queue_init(e);
@@ -154,6 +156,8 @@ static int32_t timeout_ms(const struct echo_engine *e)
 		return 0;
 	if (listener_next(e) < next_ms)
 		next_ms = listener_next(e);
+	if (e->part_at_ms < next_ms)
+		next_ms = e->part_at_ms;
 	if (e->drain_at_ms < next_ms)
 		next_ms = e->drain_at_ms;
 	if (e->report_at_ms < next_ms)
@@ -185,10 +189,20 @@ static void drain(struct echo_engine *e)
 {
 	e->draining = true;
 	e->drain_at_ms = later(e->now_ms, e->config.drain_ms);
+	e->part_at_ms = e->drain_at_ms - e->config.drain_ms / 4;
 	for (uint32_t id = 0; id < e->slots_fresh; id++)
 		if (conn_at(e, id)->state != CONN_FREE)
 			conn_drain(e, id);
 	listener_drain(e);
+}
+
+/* The last quarter of the drain timeout is for the ends of streams that never pause. */
+static void part(struct echo_engine *e)
+{
+	e->part_at_ms = NEVER;
+	e->parting = true;
+	for (uint32_t id = 0; id < e->slots_fresh; id++)
+		conn_part(e, id);
 }
 
 static void cut(struct echo_engine *e)
@@ -227,6 +241,8 @@ static void expire(struct echo_engine *e)
 		e->report = true;
 		e->report_at_ms = later(e->now_ms, e->config.report_ms);
 	}
+	if (e->part_at_ms <= e->now_ms)
+		part(e);
 	if (e->drain_at_ms <= e->now_ms)
 		cut(e);
 	listener_tick(e);
@@ -258,8 +274,14 @@ static bool moves_bytes(enum echo_op op)
 	       op == ECHO_OP_CONSUME || op == ECHO_OP_DISCARD;
 }
 
-static uint32_t cost(enum echo_op op, const struct echo_result *result)
+static uint32_t cost(const struct echo_engine *e, const struct echo_result *result)
 {
+	enum echo_op op = e->op;
+
+	/* Draining, the listener is to be closed before others come: its turn lasts until then, and
+	 * is bounded by the backlog. */
+	if (e->id == LISTENER && e->draining && result->outcome == ECHO_DONE)
+		return 0;
 	if (op == ECHO_OP_ACCEPT)
 		return ECHO_ACCEPT_COST;
 	if (moves_bytes(op) && result->outcome == ECHO_DONE)
@@ -276,7 +298,7 @@ void echo_complete(struct echo_engine *e, const struct echo_action *action,
 	} else if (e->op == ECHO_OP_REPORT) {
 		e->report = false;
 	} else {
-		queue_charge(e, cost(e->op, result));
+		queue_charge(e, cost(e, result));
 		if (e->id == LISTENER)
 			listener_complete(e, e->op, result);
 		else

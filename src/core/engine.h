@@ -46,11 +46,13 @@ struct conn {
 	uint32_t start, end; /* SENDING, PEEKED: bytes owed. CONSUMING: bytes to remove */
 	uint32_t timer_prev, timer_next;
 	uint64_t deadline_ms;
+	uint32_t unacked; /* seen at the last check, if no byte has moved since; 0: none was made */
 	uint16_t latched; /* ECHO_*: readiness announced and not yet spent */
 	uint8_t state;
 	uint8_t timer;
 	uint8_t reason;
-	bool ending; /* RECEIVING: look once more for unread bytes, and end the stream if none */
+	bool checking; /* idle as far as we can see: does the peer take what it is owed? */
+	bool ending;   /* RECEIVING: look once more for unread bytes, and end the stream if none */
 };
 
 /* A connection at rest is one cache line, and a message touches no other. */
@@ -77,6 +79,7 @@ struct listener {
 	bool acceptable; /* announced, and not yet spent */
 	bool room;       /* a connection closed since accepting paused */
 	uint32_t failures;
+	uint32_t backlog; /* draining: connections that may still be accepted */
 	uint64_t retry_at_ms, retry_delay_ms;
 };
 
@@ -100,8 +103,9 @@ struct echo_engine {
 
 	uint64_t now_ms;
 	uint64_t report_at_ms;
+	uint64_t part_at_ms;  /* draining: streams end even if the peer is not quiet; NEVER: no */
 	uint64_t drain_at_ms; /* end of the drain timeout; NEVER: not draining */
-	bool draining;
+	bool draining, parting;
 	bool report;
 	enum echo_ending ending;
 
@@ -146,6 +150,7 @@ void conn_open(struct echo_engine *e, int32_t handle);
 void conn_event(struct echo_engine *e, const struct echo_event *event);
 void conn_expire(struct echo_engine *e, uint32_t id, enum timer timer);
 void conn_drain(struct echo_engine *e, uint32_t id);
+void conn_part(struct echo_engine *e, uint32_t id);
 void conn_cut(struct echo_engine *e, uint32_t id, enum echo_reason reason);
 bool conn_has_room(const struct echo_engine *e);
 

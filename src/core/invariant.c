@@ -42,7 +42,11 @@ static const char *conn_invariant(const struct echo_engine *e, uint32_t id)
 	HOLDS(conn->timer == TIMER_NONE || (is_open(conn) && conn->state != CONN_CLOSING),
 	      "timer-while-open");
 	HOLDS(conn->timer != TIMER_IDLE || e->config.idle_ms > 0, "timer-configured");
-	HOLDS(conn->state != CONN_LINGERING || conn->timer == TIMER_LINGER, "lingering-ends");
+	HOLDS(conn->state != CONN_LINGERING || conn->timer == TIMER_LINGER || e->draining,
+	      "lingering-ends");
+	HOLDS(!conn->checking || conn->state == CONN_RECEIVING || conn->state == CONN_SENDING ||
+		      conn->state == CONN_LAST_ACK,
+	      "checking-while-open");
 	return NULL;
 }
 

@@ -95,6 +95,8 @@ static void accepted(struct echo_engine *e, const struct echo_result *result)
 		listener->failures = 0;
 		listener->retry_delay_ms = e->config.retry_min_ms;
 		conn_open(e, result->handle);
+		if (e->draining && --listener->backlog == 0)
+			listener->state = LISTENER_CLOSING;
 		return;
 	case ECHO_END:
 	case ECHO_WOULD_BLOCK:
@@ -178,6 +180,7 @@ void listener_complete(struct echo_engine *e, enum echo_op op, const struct echo
 
 void listener_drain(struct echo_engine *e)
 {
+	e->listener.backlog = e->config.backlog_max;
 	e->listener.acceptable = true;
 	work(e);
 }

@@ -70,8 +70,10 @@ static const char *open_signals(struct linux_system *sys)
 	sigaddset(&set, SIGUSR1);
 	if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)
 		return "block signals";
-	/* A log that is a broken pipe, or a file at its limit, is an error of write(2), no more. */
-	if (signal(SIGPIPE, SIG_IGN) == SIG_ERR || signal(SIGXFSZ, SIG_IGN) == SIG_ERR)
+	/* A log that is a broken pipe, or a file at its limit, is an error of write(2), no more; and
+	 * a terminal that stops its background jobs when they write (stty tostop) may not do so. */
+	if (signal(SIGPIPE, SIG_IGN) == SIG_ERR || signal(SIGXFSZ, SIG_IGN) == SIG_ERR ||
+	    signal(SIGTTOU, SIG_IGN) == SIG_ERR)
 		return "ignore signals";
 	sys->signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 	return sys->signals < 0 ? "receive signals" : NULL;
@@ -143,7 +145,7 @@ uint64_t linux_raise_descriptors(void)
 	struct rlimit limit;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-		return 0; /* getrlimit(2) fails for no resource that exists */
+		return 1024; /* the customary one; accept will tell if there are fewer */
 	if (limit.rlim_cur < limit.rlim_max) {
 		rlim_t soft = limit.rlim_cur;
 

@@ -561,10 +561,11 @@ static bool storm_one(struct live *live, const struct step *step, struct patienc
 static bool do_storm(struct live *live, const struct step *step)
 {
 	struct patience limit = patience_total(live);
-	struct fault fault = { .kind = FAULT_NONE };
 	struct stream stream;
 
 	for (uint32_t i = 0; i < step->repeat; i++) {
+		struct fault fault = { .kind = FAULT_NONE };
+
 		if (storm_one(live, step, &limit, &stream, &fault))
 			continue;
 		note_add(&live->seen, "connection %" PRIu32 ": ", i + 1);
