@@ -530,7 +530,7 @@ static void one_that_lingers_when_the_drain_begins(void **state)
 	expect_read(&s, peer, fails(ECHO_WOULD_BLOCK));
 	expect_shutdown(&s, peer, done());
 	stop(&s);
-	expect_wait_timeout(&s, 7500);
+	expect_wait_timeout(&s, 50);
 	ready(&s, peer, ECHO_IN | ECHO_RDHUP);
 	expect_discard(&s, peer, ends());
 	expect_unacked(&s, peer, leaves(0));

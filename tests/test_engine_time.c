@@ -225,8 +225,36 @@ static void a_peer_that_does_not_read_is_given_up(void **state)
 	expect_peek(&s, peer, returns("hello"));
 	expect_write(&s, peer, "hello", fails(ECHO_WOULD_BLOCK));
 	at_ms(&s, 1000);
-	expect_unacked(&s, peer, leaves(0));
+	expect_unacked(&s, peer, leaves(7));
+	at_ms(&s, 2000);
+	expect_unacked(&s, peer, leaves(7));
 	expect_closed(&s, peer, ECHO_REASON_IDLE);
+	end(&s);
+}
+
+/* ECHO-86: … and only such a one: where all is acknowledged there is room, and the event that says
+ * so is under way; a half-closed peer that has acknowledged everything is no idle one. */
+static void a_peer_that_has_taken_everything_is_not_given_up(void **state)
+{
+	struct script s;
+	int peer;
+
+	(void)state;
+	begin(&s, with_idle(1000));
+	peer = connect_one(&s);
+	ready(&s, peer, ECHO_IN | ECHO_OUT);
+	expect_read(&s, peer, returns("hello"));
+	expect_write(&s, peer, "hello", fails(ECHO_WOULD_BLOCK));
+	at_ms(&s, 1000);
+	expect_unacked(&s, peer, leaves(0));
+	expect_write(&s, peer, "hello", took(5));
+	ready(&s, peer, ECHO_IN | ECHO_RDHUP);
+	expect_read(&s, peer, ends());
+	expect_unacked(&s, peer, leaves(5));
+	expect_shutdown(&s, peer, done());
+	at_ms(&s, 2000);
+	expect_unacked(&s, peer, leaves(0));
+	expect_closed(&s, peer, ECHO_REASON_ENDED);
 	end(&s);
 }
 
@@ -614,6 +642,7 @@ int main(void)
 		cmocka_unit_test(the_probe_finds_an_error),
 		cmocka_unit_test(a_peer_that_does_not_read_is_given_up),
 		cmocka_unit_test(a_peer_that_reads_slowly_is_not_idle),
+		cmocka_unit_test(a_peer_that_has_taken_everything_is_not_given_up),
 		cmocka_unit_test(work_that_comes_during_the_check_is_done),
 		cmocka_unit_test(a_peer_that_acknowledges_nothing_is_given_up),
 		cmocka_unit_test(who_waits_for_its_turn_is_not_idle),

@@ -425,6 +425,28 @@ static void idle_timeouts(void **state)
 	holds_in(&family);
 }
 
+/* ECHO-86: The idle timeout MUST end a connection without traffic, and only such a one: not one
+ * whose peer takes its echo so slowly that no room is announced for long. */
+static void slow_readers(void **state)
+{
+	static const struct world_family family = {
+		.name = "slow_readers",
+		.peers_max = 16,
+		.connections_max = 16,
+		.buffers_max = 3,
+		.bytes_max = 12000,
+		.idle = true,
+		.slow = 500,
+		.silent = 100,
+		.stays = 300,
+		.stubborn = 300,
+		.interrupted = 20,
+	};
+
+	(void)state;
+	holds_in(&family);
+}
+
 static const struct world_family everything = {
 	.name = "everything_at_once",
 	.peers_max = WORLD_PEERS_MAX,
@@ -445,6 +467,7 @@ static const struct world_family everything = {
 	.abandons = 80,
 	.stays = 150,
 	.stubborn = 150,
+	.slow = 50,
 	.pauses = 20,
 	.urgent = 30,
 	.idle = true,
@@ -494,6 +517,7 @@ int main(void)
 		cmocka_unit_test(shutdown_in_the_middle),
 		cmocka_unit_test(ends_that_are_not_in_order),
 		cmocka_unit_test(idle_timeouts),
+		cmocka_unit_test(slow_readers),
 		cmocka_unit_test(everything_at_once),
 		cmocka_unit_test(a_seed_is_the_whole_run),
 	};

@@ -40,6 +40,7 @@ struct world_family {
 	uint16_t abandons; /* close while the echo is on its way */
 	uint16_t stays;    /* do not end their stream */
 	uint16_t stubborn; /* nor when the server has ended its own */
+	uint16_t slow;     /* read little at a time, but some in every idle timeout */
 	uint16_t pauses;   /* stop reading for a while, of their reads */
 	uint16_t urgent;   /* of their writes */
 	bool greedy;       /* send as fast as they can, in large pieces */

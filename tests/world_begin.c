@@ -46,7 +46,7 @@ static void configure(struct world *w)
 	c->buffer_size = (uint32_t)spread(w, 1, 4096);
 	c->turn_bytes = (uint32_t)spread(w, 1, tiny ? 2000 : 200000);
 	c->round_bytes = (uint32_t)spread(w, 1, tiny ? 20000 : 1000000);
-	c->backlog_max = ECHO_BACKLOG_LIMIT;
+	c->backlog_max = odds(w, 200) ? (uint32_t)spread(w, 1, 16) : ECHO_BACKLOG_LIMIT;
 	c->events_max = (uint32_t)spread(w, 1, EVENTS_MAX);
 	c->generation_bits = (uint32_t)spread(w, 1, 32);
 	c->idle_ms = f->idle ? spread(w, 1, 2000) : 0;
@@ -99,6 +99,11 @@ static void raise_peer(struct world *w, struct peer *p, uint32_t haste_ms)
 	p->out_max = spread(w, 1, 4096);
 	p->window = odds(w, 300) ? 0 : spread(w, 0, 4096);
 	p->next_ms = w->now_ms + below(w, haste_ms);
+	p->sip = p->chunk_max;
+	if (odds(w, f->slow)) {
+		p->sip = (uint32_t)spread(w, 1, 64);
+		p->pace_ms = (uint32_t)(w->config.idle_ms - w->config.idle_ms / 4);
+	}
 	if (odds(w, f->resets))
 		p->reset_at_ms = p->next_ms + below(w, 100);
 }

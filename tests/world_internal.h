@@ -40,6 +40,7 @@ struct peer {
 	uint64_t total, reset_at_ms;
 	uint32_t chunk_max, pace_ms;
 	enum ending ending;
+	uint32_t sip; /* bytes that it reads at a time, at most */
 	bool silent, stubborn;
 
 	/* Its connection: positions in the stream that it sends, and in the one that it gets. */
@@ -67,7 +68,13 @@ struct peer {
 	enum echo_outcome failure;    /* by which a call ended it */
 	uint64_t opened_ms, moved_ms; /* when bytes moved last; */
 	uint64_t armed_ms, shut_ms;   /* when anything did; when it sent FIN */
+	uint64_t took_ms;             /* when the peer last acknowledged something */
+	uint64_t lingers_ms;          /* when it sent FIN, or something came after that */
+	bool parted;                  /* it sent FIN though the peer had not ended */
 	bool idled;                   /* a wait found it idle, and without anything to do */
+	bool yields;                  /* a wait found it lingering in the way of others */
+	bool asked, inert;            /* how far the peer is was asked; and it had not moved */
+	uint64_t left;                /* what was answered */
 	uint64_t sent_at_stop;
 	bool waits_at_stop;
 	enum echo_reason reason;
@@ -94,6 +101,8 @@ struct world {
 	int32_t backlog[WORLD_PEERS_MAX];
 	uint32_t backlog_count, backlog_max;
 	bool listening, listener_watched, listener_queued;
+	uint32_t late; /* accepted after the request to stop */
+	uint64_t paused_ms;
 
 	int32_t ready[READY_MAX];
 	uint32_t ready_count;
@@ -110,6 +119,7 @@ struct world {
 	uint64_t stop_at_ms, stopped_ms; /* when to ask it to stop; NEVER: not asked yet */
 	bool report;
 	enum echo_ending expected;
+	bool waiting; /* the engine will be told the time once more before it acts */
 	uint64_t round, fruitless;
 	uint32_t lonely;
 };
@@ -132,6 +142,17 @@ static inline bool idle_for(const struct world *w, uint64_t since_ms, uint64_t l
 static inline bool drain_over(const struct world *w)
 {
 	return asked_to_stop(w) && idle_for(w, w->stopped_ms, w->config.drain_ms);
+}
+
+static inline uint64_t parts_ms(const struct world *w)
+{
+	return w->stopped_ms + w->config.drain_ms - w->config.drain_ms / 4;
+}
+
+/* The last quarter of the drain timeout. */
+static inline bool parting(const struct world *w)
+{
+	return asked_to_stop(w) && w->told_ms >= parts_ms(w);
 }
 
 static inline struct echo_result outcome(enum echo_outcome outcome)
@@ -185,10 +206,12 @@ __attribute__((format(printf, 3, 4))) void broken(struct world *w, const char *o
 						  const char *format, ...); /* the first counts */
 void require(struct world *w, const struct peer *p, bool fact, const char *oracle);
 bool judge_spoiled(const struct peer *p);
+bool judge_polite(const struct peer *p);
 bool judge_owes(const struct peer *p);
 const char *judge_undone(const struct peer *p);
 void judge_rest(struct world *w, int32_t timeout_ms);
 void judge_idled(struct world *w);
+void judge_asked(struct world *w, struct peer *p);
 void judge_engine(struct world *w);
 void judge_quiet(struct world *w);
 void judge_end(struct world *w);

@@ -42,6 +42,12 @@ bool judge_spoiled(const struct peer *p)
 	return p->reset || p->departed || p->failure != 0;
 }
 
+/* It reads, and ends its stream, at the latest when the server has. */
+bool judge_polite(const struct peer *p)
+{
+	return !judge_spoiled(p) && !p->silent && (p->ending == ENDING_HALF_CLOSE || !p->stubborn);
+}
+
 /* It has been read and not sent back; after its FIN the server only discards. */
 bool judge_owes(const struct peer *p)
 {
@@ -88,7 +94,19 @@ void judge_rest(struct world *w, int32_t timeout_ms)
 		broken(w, "paused-with-room", "%u connections", w->connections);
 }
 
-/* Peers that a wait found idle: without traffic, and without work that the server knows of. */
+/* It has ended its stream, and waits for the end of the peer's. */
+static bool lingers(const struct peer *p)
+{
+	return p->stage == STAGE_OPEN && p->shut && !p->told_end;
+}
+
+static uint64_t latest(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+/* Peers that a wait found idle: without traffic, and without work that the server knows of. And
+ * those that it found lingering, while others wait for their slots. */
 void judge_idled(struct world *w)
 {
 	for (uint32_t i = 0; i < w->peers_count; i++) {
@@ -97,7 +115,20 @@ void judge_idled(struct world *w)
 
 		if (!known && idle_for(w, p->moved_ms, w->config.idle_ms))
 			p->idled = true;
+		if (lingers(p) && asked_to_stop(w) && w->listening &&
+		    (!w->listener_watched || w->unheard) &&
+		    idle_for(w, latest(p->lingers_ms, w->stopped_ms), w->config.quiet_ms))
+			p->yields = true;
 	}
+}
+
+/* How many bytes has the peer still to take? */
+void judge_asked(struct world *w, struct peer *p)
+{
+	p->asked = true;
+	p->left = socket_unacked(p);
+	p->inert = idle_for(w, p->moved_ms, w->config.idle_ms) &&
+		   idle_for(w, p->took_ms, w->config.idle_ms);
 }
 
 /* After every step. */
@@ -159,14 +190,24 @@ void judge_end(struct world *w)
 
 static void judge_rest_of(struct world *w, const struct peer *p)
 {
+	bool received = p->moved_ms < parts_ms(w) || p->written > 0; /* and may again */
 	const char *name;
 
+	if (p->stage == STAGE_OPEN && parting(w) && received && !judge_owes(p))
+		require(w, p, p->shut, "not-parted");
 	if (p->stage != STAGE_OPEN || p->queued)
 		return;
 	name = judge_undone(p);
 	require(w, p, name == NULL, name == NULL ? "" : name);
 	if (w->config.idle_ms > 0 && !asked_to_stop(w) && !p->shut)
-		require(w, p, !idle_for(w, p->armed_ms, 2 * w->config.idle_ms + 2), "idle-kept");
+		require(w, p,
+			!idle_for(w, latest(p->armed_ms, p->took_ms), 2 * w->config.idle_ms + 2),
+			"idle-kept");
+	if (lingers(p) && asked_to_stop(w) && w->listening && !w->listener_watched)
+		require(w, p,
+			!idle_for(w, latest(latest(p->armed_ms, w->stopped_ms), w->paused_ms),
+				  w->config.quiet_ms + 2),
+			"lingers-in-the-way");
 }
 
 static uint32_t owing(const struct world *w)

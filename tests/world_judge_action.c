@@ -11,6 +11,12 @@ static void judge_shutdown(struct world *w, const struct peer *p);
 static void judge_close(struct world *w, const struct peer *p, enum echo_reason reason);
 static void judge_data(struct world *w, const struct peer *p, const struct echo_action *action);
 
+/* As far as calls tell. */
+static bool is_idle(const struct world *w, const struct peer *p)
+{
+	return w->config.idle_ms > 0 && idle_for(w, p->moved_ms, w->config.idle_ms);
+}
+
 void judge_action(struct world *w, struct peer *p, const struct echo_action *action)
 {
 	judge_standing(w, p, action);
@@ -35,7 +41,7 @@ void judge_action(struct world *w, struct peer *p, const struct echo_action *act
 		require(w, p, p->shut, "discarded");
 		return;
 	case ECHO_OP_UNACKED:
-		require(w, p, p->told_end, "asked-before-end");
+		require(w, p, p->told_end || (!p->shut && is_idle(w, p)), "asked-before-end");
 		return;
 	case ECHO_OP_SHUTDOWN:
 		require(w, p, !p->shut, "second-fin");
@@ -99,26 +105,32 @@ static void judge_write(struct world *w, const struct peer *p, const struct echo
 			"wrong-bytes");
 }
 
-static void judge_shutdown(struct world *w, const struct peer *p)
+/* The time for it was ample, so it cannot have run out. */
+static bool had_time(const struct world *w, const struct peer *p)
 {
-	bool idle = w->config.idle_ms > 0 && idle_for(w, p->moved_ms, w->config.idle_ms);
-	bool quiet = asked_to_stop(w) && idle_for(w, p->moved_ms, w->config.quiet_ms) &&
-		     idle_for(w, w->stopped_ms, w->config.quiet_ms);
-
-	require(w, p, p->taken == p->written, "fin-before-echo");
-	require(w, p, p->told_end || p->told_empty, "fin-unlooked");
-	require(w, p, p->told_end || idle || quiet, "ended-by-server");
+	return judge_polite(p) && w->config.drain_ms >= AMPLE_MS &&
+	       p->opened_ms <= w->stopped_ms + AMPLE_MS / 2;
 }
 
-static bool polite(const struct peer *p)
+/* Of a peer that the server has ended its stream to: not before it has all, or took nothing. */
+static void judge_shutdown(struct world *w, const struct peer *p)
 {
-	return !judge_spoiled(p) && !p->silent && (p->ending == ENDING_HALF_CLOSE || !p->stubborn);
+	bool idle = is_idle(w, p) && p->asked && (p->inert || p->left == 0);
+	bool quiet = asked_to_stop(w) && idle_for(w, p->moved_ms, w->config.quiet_ms) &&
+		     idle_for(w, w->stopped_ms, w->config.quiet_ms);
+	bool parted = parting(w) && !had_time(w, p);
+
+	require(w, p, p->taken == p->written, "fin-before-echo");
+	require(w, p, p->told_end || p->told_empty || parted, "fin-unlooked");
+	require(w, p, p->told_end || idle || quiet || parted, "ended-by-server");
 }
 
 static void judge_close(struct world *w, const struct peer *p, enum echo_reason reason)
 {
 	bool echoed = p->shut || p->taken == p->written; /* a FIN was judged when it was sent */
-	bool lingered = p->shut && idle_for(w, p->shut_ms, w->config.drain_ms);
+	bool lingered = p->parted && !p->told_end && idle_for(w, p->shut_ms, w->config.drain_ms);
+	bool late = p->parted && p->shut_ms >= parts_ms(w); /* judged when it was sent, too */
+	bool parted = p->parted && ((p->told_end && socket_unacked(p) == 0) || p->yields);
 
 	switch (reason) {
 	case ECHO_REASON_ENDED:
@@ -136,22 +148,19 @@ static void judge_close(struct world *w, const struct peer *p, enum echo_reason 
 		require(w, p, p->failure != 0 && !p->watched, "reason-unwatched");
 		return;
 	case ECHO_REASON_IDLE:
-		require(w, p, w->config.idle_ms > 0, "reason-idle");
-		require(w, p, idle_for(w, p->moved_ms, w->config.idle_ms), "idle-too-soon");
+		require(w, p, is_idle(w, p), "reason-idle");
+		require(w, p, p->inert || lingered || parted, "idle-too-soon");
 		require(w, p, p->idled || p->shut, "idle-with-work");
 		return;
 	case ECHO_REASON_DRAINED:
 		require(w, p, asked_to_stop(w) && p->shut, "reason-drained");
-		require(w, p, echoed && p->written >= p->sent_at_stop, "drained-before-echo");
-		require(w, p, (p->told_end && socket_unacked(p) == 0) || lingered,
-			"drained-too-soon");
+		require(w, p, echoed && (p->written >= p->sent_at_stop || late),
+			"drained-before-echo");
+		require(w, p, parted, "drained-too-soon");
 		return;
 	case ECHO_REASON_CUT:
 		require(w, p, drain_over(w), "cut-too-soon");
-		require(w, p,
-			!polite(p) || w->config.drain_ms < AMPLE_MS ||
-				p->opened_ms > w->stopped_ms + AMPLE_MS / 2,
-			"cut-though-polite");
+		require(w, p, !had_time(w, p), "cut-though-polite");
 		return;
 	case ECHO_REASON_NONE:
 	case ECHO_REASON_COUNT:

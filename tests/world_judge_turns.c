@@ -5,7 +5,8 @@
 
 #include <inttypes.h>
 
-static uint64_t cost(const struct echo_action *action, const struct echo_result *result);
+static uint64_t cost(const struct world *w, const struct echo_action *action,
+		     const struct echo_result *result);
 static void judge_round(struct world *w);
 static void judge_turns(struct world *w, const struct peer *served, uint64_t spent);
 
@@ -28,15 +29,18 @@ void judge_order(struct world *w, struct peer *served, enum echo_op op)
 void judge_spent(struct world *w, const struct peer *served, const struct echo_action *action,
 		 const struct echo_result *result)
 {
-	uint64_t spent = cost(action, result);
+	uint64_t spent = cost(w, action, result);
 
 	w->round += spent;
 	judge_round(w);
 	judge_turns(w, served, spent);
 }
 
-static uint64_t cost(const struct echo_action *action, const struct echo_result *result)
+static uint64_t cost(const struct world *w, const struct echo_action *action,
+		     const struct echo_result *result)
 {
+	if (action->op == ECHO_OP_ACCEPT && result->outcome == ECHO_DONE && asked_to_stop(w))
+		return 0; /* bounded by the backlog */
 	if (action->op == ECHO_OP_ACCEPT)
 		return ECHO_ACCEPT_COST;
 	return ECHO_CALL_COST + (socket_moves_bytes(action->op) ? result->count : 0);
@@ -61,7 +65,8 @@ static void judge_turns(struct world *w, const struct peer *served, uint64_t spe
 	const struct echo_config *c = &w->config;
 	uint64_t turn = c->turn_bytes + 2 * ((uint64_t)ECHO_CALL_COST + c->buffer_size);
 	uint64_t listener = c->turn_bytes + ECHO_ACCEPT_COST;
-	uint64_t flows = c->connections_max + listener / ECHO_ACCEPT_COST + 1;
+	uint64_t accepts = asked_to_stop(w) ? c->connections_max : listener / ECHO_ACCEPT_COST + 1;
+	uint64_t flows = c->connections_max + accepts;
 	uint64_t most = 2 * flows * turn + 2 * listener;
 
 	for (uint32_t i = 0; i < w->peers_count; i++) {

@@ -57,6 +57,8 @@ static struct echo_result opened(struct world *w, struct peer *p)
 	p->stage = STAGE_OPEN;
 	p->handle = HANDLE_FIRST + number_of_handle;
 	p->opened_ms = w->told_ms;
+	if (asked_to_stop(w) && ++w->late > w->config.backlog_max)
+		broken(w, "backlog-unbounded", "%u accepted", w->late);
 	return (struct echo_result){ .outcome = ECHO_DONE, .handle = p->handle };
 }
 
@@ -94,7 +96,9 @@ static struct echo_result unlisten(struct world *w)
 	while (w->backlog_count > 0) {
 		struct peer *p = next_in_backlog(w);
 
-		require(w, p, !p->waits_at_stop || drain_over(w), "backlog-lost");
+		require(w, p,
+			!p->waits_at_stop || drain_over(w) || w->late == w->config.backlog_max,
+			"backlog-lost");
 		p->stage = STAGE_REFUSED;
 		p->next_ms = NEVER;
 	}
@@ -116,6 +120,7 @@ static struct echo_result pause(struct world *w)
 		return outcome(odds(w, 500) ? ECHO_NO_MEMORY : ECHO_FAILED);
 	}
 	w->listener_watched = w->listener_queued = false;
+	w->paused_ms = w->told_ms;
 	epoll_forget(w, LISTENER);
 	return outcome(ECHO_DONE);
 }

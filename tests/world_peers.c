@@ -129,11 +129,18 @@ static void peer_sends(struct world *w, struct peer *p)
 		peer_ends(w, p);
 }
 
+static void peer_took(const struct world *w, struct peer *p)
+{
+	p->took_ms = w->waiting ? w->now_ms : w->told_ms;
+}
+
 static void peer_reads(struct world *w, struct peer *p)
 {
-	uint64_t most = p->written - p->got;
+	uint64_t most = p->written - p->got, acknowledged = socket_acknowledged(p);
 
-	p->got += between(w, 1, most < p->chunk_max ? most : p->chunk_max);
+	p->got += between(w, 1, most < p->sip ? most : p->sip);
+	if (socket_acknowledged(p) > acknowledged)
+		peer_took(w, p);
 	if (odds(w, w->family->pauses))
 		p->read_from_ms = w->now_ms + below(w, 500);
 	epoll_wake_writer(w, p);
@@ -170,8 +177,10 @@ static void peer_acts_at_will(struct world *w, struct peer *p)
 		p->eof = true;
 	else
 		p->acked = true;
-	if (choice == 4)
+	if (choice == 4) {
+		peer_took(w, p);
 		epoll_wake(w, p);
+	}
 }
 
 static void peer_acts(struct world *w, struct peer *p)

@@ -81,8 +81,10 @@ struct echo_result socket_perform(struct world *w, struct peer *p, const struct 
 		return watch(w, p);
 	if (action->op == ECHO_OP_WRITE)
 		return transmit(w, p, action);
-	if (action->op == ECHO_OP_UNACKED)
+	if (action->op == ECHO_OP_UNACKED) {
+		judge_asked(w, p);
 		return moved(socket_unacked(p));
+	}
 	return action->op == ECHO_OP_SHUTDOWN ? shut(w, p) : receive(w, p, action);
 }
 
@@ -133,7 +135,11 @@ static void deliver(struct world *w, struct peer *p, const struct echo_action *a
 		p->shown = p->taken + count;
 	if (action->op == ECHO_OP_READ) {
 		p->moved_ms = w->told_ms;
-		p->idled = false;
+		p->idled = p->asked = p->inert = false;
+	}
+	if (action->op == ECHO_OP_DISCARD) {
+		p->lingers_ms = w->told_ms;
+		p->yields = false;
 	}
 	p->armed_ms = w->told_ms;
 	if (action->op != ECHO_OP_PEEK)
@@ -185,7 +191,7 @@ static struct echo_result transmit(struct world *w, struct peer *p,
 	}
 	p->written += count;
 	p->moved_ms = w->told_ms;
-	p->idled = false;
+	p->idled = p->asked = p->inert = false;
 	p->armed_ms = w->told_ms;
 	if (p->wake_ms == NEVER)
 		epoll_wake_writer(w, p);
@@ -200,7 +206,8 @@ static struct echo_result shut(struct world *w, struct peer *p)
 	if (p->reset)
 		return outcome(ECHO_GONE);
 	p->shut = true;
-	p->shut_ms = w->told_ms;
+	p->parted = !p->told_end;
+	p->shut_ms = p->lingers_ms = w->told_ms;
 	p->armed_ms = w->told_ms;
 	p->acked = socket_acknowledged(p) == p->written && odds(w, 500);
 	epoll_wake(w, p); /* inet_shutdown() wakes whoever polls */

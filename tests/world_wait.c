@@ -20,7 +20,9 @@ struct echo_result wait_perform(struct world *w, const struct echo_action *actio
 		broken(w, "events-unbounded", "%u", action->events_max);
 	if (action->timeout_ms != 0)
 		judge_rest(w, action->timeout_ms);
+	w->waiting = true;
 	quiet = wait_until(w, odds(w, w->family->interrupted) ? 0 : action->timeout_ms);
+	w->waiting = false;
 	if (quiet && asked_to_stop(w))
 		broken(w, "stop-hangs", "%u connections", w->connections);
 	else if (quiet)

@@ -477,6 +477,11 @@ static void idle(struct echo_engine *e, uint32_t id)
 	timer_set(e, id, TIMER_NONE);
 }
 
+static bool waits_for_room(const struct conn *conn)
+{
+	return conn->state == CONN_SENDING || (conn->state == CONN_RECEIVING && readable(conn));
+}
+
 /*
  * Bytes move that we do not see: EPOLLOUT comes back only when a good part of the send buffer is
  * free (net/core/stream.c, sk_stream_write_space), and an event may wait in the ready list. So a
@@ -486,12 +491,12 @@ static void checked(struct echo_engine *e, uint32_t id, const struct echo_result
 {
 	struct conn *conn = conn_at(e, id);
 
-	conn->checking = false;
-	if (result->outcome != ECHO_DONE) {
-		give_up(e, id, reason_for(result));
-	} else if (conn_op(e, id) != ECHO_OP_NONE ||
-		   (result->count != 0 && result->count != conn->unacked)) {
+	if (conn_op(e, id) != ECHO_OP_NONE ||
+	    (result->count != 0 && result->count != conn->unacked)) {
 		conn->unacked = result->count;
+		rearm(e, id);
+	} else if (result->count == 0 && waits_for_room(conn)) {
+		latch(conn, ECHO_OUT); /* there is room: the event is under way */
 		rearm(e, id);
 	} else {
 		idle(e, id);
@@ -501,15 +506,16 @@ static void checked(struct echo_engine *e, uint32_t id, const struct echo_result
 static void asked_unacked(struct echo_engine *e, uint32_t id, const struct echo_result *result)
 {
 	struct conn *conn = conn_at(e, id);
+	bool checking;
 
 	if (result->outcome == ECHO_INTERRUPTED)
 		return;
-	if (conn->checking) {
-		checked(e, id, result);
-		return;
-	}
+	checking = conn->checking;
+	conn->checking = false;
 	if (result->outcome != ECHO_DONE) {
 		give_up(e, id, reason_for(result));
+	} else if (checking && !(conn->state == CONN_LAST_ACK && result->count == 0)) {
+		checked(e, id, result);
 	} else if (result->count == 0) {
 		happened(conn, EV_ACKED);
 		rearm(e, id);
@@ -615,8 +621,7 @@ void conn_part(struct echo_engine *e, uint32_t id)
 
 void conn_drain(struct echo_engine *e, uint32_t id)
 {
-	if (conn_at(e, id)->state != CONN_LINGERING)
-		rearm(e, id);
+	rearm(e, id);
 }
 
 void conn_cut(struct echo_engine *e, uint32_t id, enum echo_reason reason)
