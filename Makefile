@@ -5,6 +5,8 @@ VERSION := 0.1.0
 PREFIX       ?= /usr/local
 DESTDIR      ?=
 CLANG        ?= clang
+CLANG_FUZZ   ?= clang-19
+AFL_CLANG    ?= afl-clang-fast
 CLANG_FORMAT ?= $(firstword $(shell command -v clang-format-14) clang-format)
 SHELLCHECK   ?= shellcheck
 
@@ -21,6 +23,28 @@ FLAGS.asan        := -fsanitize=address,undefined -fno-sanitize-recover=all -fno
 FLAGS.valgrind    := -gdwarf-4
 CC.asan           := clang
 CC.valgrind       := gcc
+
+# The modes of fuzzing: an engine and what watches over the target. `cmplog` tells AFL++ what is
+# compared; those named `replay-` run inputs again, as `plain`, `asan` and `valgrind` do.
+FUZZ_FLAGS       := -O2 -gline-tables-only -fno-omit-frame-pointer
+SANITIZE         := -fno-sanitize-recover=all -fsanitize=
+FLAGS.libfuzzer-address   := $(SANITIZE)fuzzer-no-link,address,undefined
+FLAGS.libfuzzer-undefined := $(SANITIZE)fuzzer-no-link,undefined
+FLAGS.libfuzzer-memory    := $(SANITIZE)fuzzer-no-link,memory -fsanitize-memory-track-origins
+FLAGS.afl-address         := $(SANITIZE)address,undefined
+FLAGS.afl-undefined       := $(SANITIZE)undefined
+FLAGS.afl-memory          := $(SANITIZE)memory -fsanitize-memory-track-origins
+FLAGS.replay-memory              := $(SANITIZE)memory -fsanitize-memory-track-origins
+FLAGS.replay-coverage            := -fprofile-instr-generate -fcoverage-mapping -fcoverage-mcdc
+ENGINES   := libfuzzer-address libfuzzer-undefined libfuzzer-memory \
+	afl-address afl-undefined afl-memory afl-cmplog
+REPLAYERS := replay-memory replay-coverage
+AFL_ENV.afl-cmplog := AFL_LLVM_CMPLOG=1
+OPTIMISE.replay-coverage  := -O0 -g
+$(foreach mode,$(ENGINES) replay-memory,$(eval OPTIMISE.$(mode) := $(FUZZ_FLAGS)))
+$(foreach mode,$(filter libfuzzer-%,$(ENGINES)) $(REPLAYERS),$(eval CC.$(mode) := $(CLANG_FUZZ)))
+$(foreach mode,$(filter afl-%,$(ENGINES)),$(eval \
+	CC.$(mode) := AFL_QUIET=1 $(AFL_ENV.$(mode)) $(AFL_CLANG)))
 
 CC     := $(or $(CC.$(MODE)),$(CC))
 CFLAGS ?= $(OPTIMISE.$(MODE))
@@ -61,7 +85,10 @@ PURE     := $(patsubst src/%/,%,$(wildcard src/core/ src/model/))
 TESTS    := $(patsubst tests/%.c,%,$(wildcard tests/test_*.c))
 HELPERS  := $(wildcard tests/world*.c tests/script.c)
 SERVERS  := $(filter-out common,$(patsubst tests/servers/%.c,%,$(wildcard tests/servers/*.c)))
-MODES    := asan valgrind short
+TARGETS  := $(patsubst fuzz/%.c,%,$(wildcard fuzz/fuzz_*.c))
+DRIVERS  := replay codec afl_mutator
+MODES    := asan valgrind short $(ENGINES) $(REPLAYERS)
+TEST_MODES := asan valgrind short libfuzzer-address $(REPLAYERS)
 C_FILES  := $(wildcard $(foreach folder,src tests fuzz,$(folder)/*.[ch] $(folder)/*/*.[ch]))
 
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
@@ -114,15 +141,16 @@ diagram: $(BUILD)/diagram ## Write docs/STATES.md from the engine's table of sta
 diagram-check: $(BUILD)/diagram ## Check that docs/STATES.md is what that table says
 	$< | diff -u docs/STATES.md -
 
-everything: programs unit-tests servers $(call objects,$(wildcard tests/short.c)) ## Build all there is, in one mode
+everything: programs unit-tests servers fuzz-targets $(call objects,$(wildcard tests/short.c)) ## Build all there is, in one mode
 
 unit-tests: $(TESTS:%=$(BUILD)/tests/%) ## Build the unit tests
+fuzz-targets: $(TARGETS:%=$(BUILD)/fuzz/%) ## Build the fuzz targets, which replay the files that they are given
 servers: $(SERVERS:%=$(BUILD)/servers/%) ## Build the servers that the specification must accept or reject
 
-programs-for-test: everything $(MODES) ## Build all that the tests run
+programs-for-test: everything $(TEST_MODES) ## Build all that the tests run
 
 .PHONY: all programs run test install uninstall help clean format format-check lint pure diagram diagram-check everything \
-	unit-tests servers programs-for-test $(MODES) FORCE
+	unit-tests servers fuzz-targets programs-for-test $(MODES) FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -132,7 +160,10 @@ ifeq ($(MODE),plain)
 asan: ## Build the server and the unit tests with ASan and UBSan
 valgrind: ## Build the server and the unit tests for Valgrind
 asan valgrind:
-	@+$(MAKE) --no-print-directory MODE=$@ build/$@/epoll-echo unit-tests
+	@+$(MAKE) --no-print-directory MODE=$@ build/$@/epoll-echo unit-tests fuzz-targets
+
+$(ENGINES) $(REPLAYERS):
+	@+$(MAKE) --no-print-directory MODE=$@ fuzz-targets
 
 short: ## Build a server whose transfers are truly short
 	@+$(MAKE) --no-print-directory MODE=$@ build/$@/epoll-echo
@@ -168,6 +199,23 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(call objects,$(HELPERS)) $(archive)
 	$(call say,LINK)
 	$(Q)$(LINK) -o $@ $^ -lcmocka $(LDLIBS)
 
+# A fuzzing engine brings a main() of its own; elsewhere a target replays files.
+$(BUILD)/libfuzz.a: $(call objects,$(filter-out $(DRIVERS:%=fuzz/%.c) $(TARGETS:%=fuzz/%.c),$(wildcard fuzz/*.c)))
+	$(call say,AR)
+	@rm -f $@
+	$(Q)$(AR) rcs $@ $^
+
+$(BUILD)/fuzz/fuzz_%: $(BUILD)/obj/fuzz/fuzz_%.o $(if $(filter $(MODE),$(ENGINES)),,$(call objects,fuzz/replay.c)) \
+		$(BUILD)/libfuzz.a $(archive)
+	@mkdir -p $(@D)
+	$(call say,LINK)
+	$(Q)$(LINK) $(if $(filter $(MODE),$(ENGINES)),-fsanitize=fuzzer) -o $@ $^ $(LDLIBS)
+
+$(BUILD)/fuzz/codec: $(BUILD)/obj/fuzz/codec.o $(BUILD)/libfuzz.a $(archive)
+	@mkdir -p $(@D)
+	$(call say,LINK)
+	$(Q)$(LINK) -o $@ $^ $(LDLIBS)
+
 $(BUILD)/diagram: $(BUILD)/obj/tests/diagram.o $(archive)
 	$(call say,LINK)
 	$(Q)$(LINK) -o $@ $^ $(LDLIBS)
@@ -177,7 +225,7 @@ $(BUILD)/servers/%: $(call objects,tests/servers/%.c $(wildcard tests/servers/co
 	$(call say,LINK)
 	$(Q)$(LINK) -pthread -o $@ $^ $(LDLIBS)
 
--include $(patsubst %.c,$(BUILD)/obj/%.d,$(wildcard src/*.c src/*/*.c tests/*.c tests/servers/*.c))
+-include $(patsubst %.c,$(BUILD)/obj/%.d,$(wildcard src/*.c src/*/*.c tests/*.c tests/servers/*.c fuzz/*.c))
 
 # What the compiler takes is probed once, and again when one of these changes. Every object depends
 # on the outcome, and so is built anew.
