@@ -1,6 +1,6 @@
 /*
- * Runs a fuzz target on files, or on all files of folders, once each: what a fuzzing engine does, without
- * the engine. For Valgrind, gdb, coverage, and regressions.
+ * Runs a fuzz target on files, or on all files of folders: what a fuzzing engine does, without the
+ * engine. For Valgrind, gdb, coverage, regressions, and to measure.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -17,8 +18,12 @@ __attribute__((weak)) int LLVMFuzzerInitialize(int *argc, char ***argv);
 
 enum { INPUT_MAX = 64 << 20, EXIT_UNABLE = 2 };
 
+/* What a target counts besides its runs, if it counts anything. */
+__attribute__((weak)) extern uint64_t fuzz_steps;
+
 static char running[4096];
-static unsigned long inputs;
+static unsigned long inputs, repeats = 1;
+static struct timespec spent;
 
 static void crashed(int number)
 {
@@ -36,6 +41,18 @@ static void unable(const char *path)
 {
 	fprintf(stderr, "replay: %s: %s\n", path, strerror(errno));
 	exit(EXIT_UNABLE);
+}
+
+static void run(const uint8_t *input, size_t size)
+{
+	struct timespec from, to;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &from);
+	for (unsigned long i = 0; i < repeats; i++)
+		LLVMFuzzerTestOneInput(input, size);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &to);
+	spent.tv_sec += to.tv_sec - from.tv_sec;
+	spent.tv_nsec += to.tv_nsec - from.tv_nsec;
 }
 
 /* In memory that ends where the input does, so that reading on is seen. */
@@ -59,7 +76,7 @@ static void replay_file(const char *path)
 		memcpy(input, bytes, size);
 	free(bytes);
 	snprintf(running, sizeof(running), "%s", path);
-	LLVMFuzzerTestOneInput(input, size);
+	run(input, size);
 	free(input);
 	inputs++;
 }
@@ -100,23 +117,48 @@ static void replay(const char *path)
 		replay_file(path);
 }
 
+static void report(void)
+{
+	double seconds = (double)spent.tv_sec + (double)spent.tv_nsec / 1e9;
+
+	printf("%lu inputs", inputs);
+	if (repeats > 1)
+		printf(", %lu times each: %.0f runs a second", repeats,
+		       (double)inputs * (double)repeats / seconds);
+	if (repeats > 1 && &fuzz_steps != NULL)
+		printf(", %.2f million steps a second", (double)fuzz_steps / seconds / 1e6);
+	putchar('\n');
+}
+
+static int usage(const char *program, int status)
+{
+	fprintf(status == 0 ? stdout : stderr,
+		"Usage: %s [--repeat N] FILE|FOLDER...\n"
+		"Runs the target on each input, once or N times, and with --repeat says how fast that was\n"
+		"(CPU time of the target alone). A finding ends it by a signal, and names the input.\n",
+		program);
+	return status;
+}
+
 int main(int argc, char *argv[])
 {
 	static const int deadly[] = { SIGILL, SIGTRAP, SIGABRT, SIGSEGV, SIGBUS, SIGFPE };
+	int first = 1;
 
-	if (argc < 2 || strcmp(argv[1], "--help") == 0) {
-		printf("Usage: %s FILE|FOLDER...\n"
-		       "Runs the target on each input once. A finding ends it by a signal, and names the "
-		       "input.\n",
-		       argv[0]);
-		return argc < 2 ? EXIT_UNABLE : 0;
+	if (argc > 1 && strcmp(argv[1], "--help") == 0)
+		return usage(argv[0], 0);
+	if (argc > 2 && strcmp(argv[1], "--repeat") == 0) {
+		repeats = strtoul(argv[2], NULL, 10);
+		first = 3;
 	}
+	if (first >= argc || repeats == 0)
+		return usage(argv[0], EXIT_UNABLE);
 	for (size_t i = 0; i < sizeof(deadly) / sizeof(*deadly); i++)
 		signal(deadly[i], crashed);
 	if (LLVMFuzzerInitialize != NULL)
 		LLVMFuzzerInitialize(&argc, &argv);
-	for (int i = 1; i < argc; i++)
+	for (int i = first; i < argc; i++)
 		replay(argv[i]);
-	printf("%lu inputs\n", inputs);
+	report();
 	return 0;
 }

@@ -10,6 +10,11 @@
 			return name; \
 	} while (0)
 
+/* How many of the slots that were used are open, hold a buffer, wait for a turn, have a deadline. */
+struct census {
+	uint32_t open, holding, queued, timed;
+};
+
 static bool is_open(const struct conn *conn)
 {
 	return conn->state != CONN_FREE;
@@ -34,8 +39,8 @@ static const char *conn_invariant(const struct echo_engine *e, uint32_t id)
 	HOLDS(conn->state != CONN_PEEKED || (e->id == id && e->op == ECHO_OP_WRITE),
 	      "peeked-is-sent-at-once");
 	HOLDS(!conn->ending || conn->state == CONN_RECEIVING, "ending-while-receiving");
-	HOLDS(conn->state == CONN_FREE || conn_op(e, id) == ECHO_OP_NONE ||
-		      conn->flow.queue != QUEUE_NONE,
+	HOLDS(conn->flow.queue != QUEUE_NONE || conn->state == CONN_FREE ||
+		      conn_op(e, id) == ECHO_OP_NONE,
 	      "work-is-queued");
 	HOLDS(is_open(conn) || conn->flow.queue == QUEUE_NONE, "free-is-not-queued");
 	HOLDS(conn->timer < TIMER_COUNT, "timer-exists");
@@ -50,26 +55,29 @@ static const char *conn_invariant(const struct echo_engine *e, uint32_t id)
 	return NULL;
 }
 
-static const char *conns_invariant(const struct echo_engine *e)
+static const char *conns_invariant(const struct echo_engine *e, struct census *census)
 {
-	uint32_t open = 0, holding = 0, free = 0;
+	uint32_t free = 0;
 
 	HOLDS(e->slots_fresh <= e->config.connections_max, "slots-bounded");
 	for (uint32_t id = 0; id < e->slots_fresh; id++) {
+		const struct conn *conn = conn_at(e, id);
 		const char *broken = conn_invariant(e, id);
 
 		if (broken != NULL)
 			return broken;
-		open += is_open(conn_at(e, id));
-		holding += conn_at(e, id)->buffer != NONE;
+		census->open += is_open(conn);
+		census->holding += conn->buffer != NONE;
+		census->queued += conn->flow.queue != QUEUE_NONE;
+		census->timed += conn->timer != TIMER_NONE;
 	}
 	for (uint32_t id = e->slots_free; id != NONE; id = conn_at(e, id)->flow.next) {
 		HOLDS(id < e->slots_fresh && !is_open(conn_at(e, id)), "free-list-is-free");
 		HOLDS(++free <= e->slots_fresh, "free-list-ends");
 	}
-	HOLDS(open == e->connections, "connections-counted");
-	HOLDS(open + free == e->slots_fresh, "slots-accounted");
-	HOLDS(holding == e->buffers_used, "buffers-counted");
+	HOLDS(census->open == e->connections, "connections-counted");
+	HOLDS(census->open + free == e->slots_fresh, "slots-accounted");
+	HOLDS(census->holding == e->buffers_used, "buffers-counted");
 	HOLDS(e->buffers_used + e->buffers_free_count == e->buffers_fresh, "buffers-accounted");
 	HOLDS(e->buffers_fresh <= e->config.buffers_max, "buffers-bounded");
 	return NULL;
@@ -80,12 +88,10 @@ static const struct flow *flow_at(const struct echo_engine *e, uint32_t id)
 	return id == LISTENER ? &e->listener.flow : &conn_at(e, id)->flow;
 }
 
-static const char *queue_invariant(const struct echo_engine *e)
+static const char *queue_invariant(const struct echo_engine *e, const struct census *census)
 {
-	uint32_t tagged = e->listener.flow.queue != QUEUE_NONE, linked = 0;
+	uint32_t tagged = census->queued + (e->listener.flow.queue != QUEUE_NONE), linked = 0;
 
-	for (uint32_t id = 0; id < e->slots_fresh; id++)
-		tagged += flow_at(e, id)->queue != QUEUE_NONE;
 	for (uint32_t which = QUEUE_NEW; which <= QUEUE_OLD; which++) {
 		uint32_t last = NONE;
 
@@ -101,12 +107,10 @@ static const char *queue_invariant(const struct echo_engine *e)
 	return NULL;
 }
 
-static const char *timer_invariant(const struct echo_engine *e)
+static const char *timer_invariant(const struct echo_engine *e, const struct census *census)
 {
-	uint32_t tagged = 0, linked = 0;
+	uint32_t linked = 0;
 
-	for (uint32_t id = 0; id < e->slots_fresh; id++)
-		tagged += conn_at(e, id)->timer != TIMER_NONE;
 	for (uint32_t timer = TIMER_IDLE; timer < TIMER_COUNT; timer++) {
 		uint32_t last = NONE;
 		uint64_t deadline_ms = 0;
@@ -118,13 +122,13 @@ static const char *timer_invariant(const struct echo_engine *e)
 			HOLDS(conn->timer == timer, "timed-where-tagged");
 			HOLDS(conn->timer_prev == last, "timer-links-agree");
 			HOLDS(conn->deadline_ms >= deadline_ms, "timers-in-order");
-			HOLDS(++linked <= tagged, "timers-end");
+			HOLDS(++linked <= census->timed, "timers-end");
 			deadline_ms = conn->deadline_ms;
 			last = id;
 		}
 		HOLDS(last == e->timers[timer].tail, "timer-tail-is-last");
 	}
-	HOLDS(linked == tagged, "tagged-is-timed");
+	HOLDS(linked == census->timed, "tagged-is-timed");
 	return NULL;
 }
 
@@ -153,12 +157,13 @@ static const char *engine_invariant(const struct echo_engine *e)
 
 const char *echo_invariant(const struct echo_engine *e)
 {
-	const char *broken = conns_invariant(e);
+	struct census census = { 0 };
+	const char *broken = conns_invariant(e, &census);
 
 	if (broken == NULL)
-		broken = queue_invariant(e);
+		broken = queue_invariant(e, &census);
 	if (broken == NULL)
-		broken = timer_invariant(e);
+		broken = timer_invariant(e, &census);
 	if (broken == NULL)
 		broken = engine_invariant(e);
 	return broken;
