@@ -18,7 +18,7 @@ static bool trace;
 
 uint64_t fuzz_steps;
 
-bool world_open(struct world **world, const uint8_t *data, size_t size, bool plausible)
+bool world_open(struct world **world, const uint8_t *data, size_t size)
 {
 	struct world *w = &the_world;
 	uint64_t start_ms;
@@ -28,7 +28,6 @@ bool world_open(struct world **world, const uint8_t *data, size_t size, bool pla
 	memset(&w->listening, 0, sizeof(*w) - offsetof(struct world, listening));
 	if (!steps_open(&w->input, data, size, &w->config, &start_ms))
 		return false;
-	w->plausible = plausible;
 	w->conns_used = w->conns_open = 0;
 	memset(w->slot_used, 0, sizeof(w->slot_used));
 	w->size = echo_memory_size(&w->config);
@@ -155,6 +154,8 @@ bool world_step(struct world *w)
 	if (trace)
 		tell(w, c, &action, &result);
 	world_told(w, c, &action, &result);
+	if (c != NULL && w->observe != NULL)
+		w->observe(c, &action, &result);
 	if (action.op != ECHO_OP_WAIT && action.op != ECHO_OP_REPORT)
 		judge_spent(w, c, &action, &result);
 	echo_observe(&w->stats, &action, &result);

@@ -19,7 +19,7 @@ enum {
 	WORLD_ACCEPTS_MAX = 256,  /* connections in one run */
 	WORLD_ACTIONS_MAX = 8192, /* of the input; what comes after is left out */
 	WORLD_HANDLE_FIRST = 5,
-	WORLD_WINDING_MAX = 4096, /* actions until a kind world has seen the end */
+	WORLD_WINDING_MAX = 2048, /* actions until a kind world has seen the end */
 };
 
 /* What the engine was told of a connection that is open, and what it did about it. */
@@ -66,7 +66,12 @@ struct world {
 	struct steps input;
 	struct step step; /* the last one that was an answer */
 	bool over;
+
+	/* What a target may set after world_open(). */
 	bool plausible; /* results are what some kernel could give: see world_plausible.c */
+	void (*accepted_one)(const struct told *c);
+	void (*observe)(const struct told *c, const struct echo_action *action,
+			const struct echo_result *result);
 
 	struct echo_config config;
 	size_t size;
@@ -107,7 +112,7 @@ extern uint64_t fuzz_steps; /* actions of all worlds so far, for who measures */
 
 /* Makes a world of an input, with its engine. False: it is no run. There is one world; the last
  * one's engine is gone. */
-bool world_open(struct world **world, const uint8_t *data, size_t size, bool plausible);
+bool world_open(struct world **world, const uint8_t *data, size_t size);
 
 /* Performs the engine's next action, and judges. False: the engine has stopped. */
 bool world_step(struct world *w);

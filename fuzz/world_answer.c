@@ -90,6 +90,8 @@ static struct echo_result accept_one(struct world *w)
 	w->conns[handle] = (struct told){ .open = true, .number = (uint32_t)w->accepted };
 	w->tokens[w->accepted++] = ECHO_TOKEN_LISTENER;
 	w->conns_open++;
+	if (w->accepted_one != NULL)
+		w->accepted_one(&w->conns[handle]);
 	result.handle = WORLD_HANDLE_FIRST + (int32_t)handle;
 	return result;
 }
@@ -169,6 +171,13 @@ static void request(struct world *w, uint32_t requests)
 	}
 }
 
+/* An edge that was announced and is not spent is announced no second time: to remember it is the engine's
+ * part. */
+static uint32_t kind_readiness(const struct told *c)
+{
+	return (c->in ? 0 : ECHO_IN | ECHO_RDHUP) | (c->out ? 0 : ECHO_OUT);
+}
+
 /* Somebody's events, and then others': no wait brings more than events_max. */
 static void kind_events(struct world *w, const struct echo_action *action,
 			struct echo_result *result)
@@ -178,8 +187,8 @@ static void kind_events(struct world *w, const struct echo_action *action,
 
 		if (result->events_count == action->events_max)
 			return;
-		if (c->open && c->watched)
-			announce(w, result, c->token, ECHO_IN | ECHO_OUT | ECHO_RDHUP, c);
+		if (c->open && c->watched && kind_readiness(c) != 0)
+			announce(w, result, c->token, kind_readiness(c), c);
 	}
 }
 
@@ -187,7 +196,7 @@ static void kind_events(struct world *w, const struct echo_action *action,
 static uint32_t kind_request(const struct world *w)
 {
 	if (!w->stopping)
-		return ECHO_REQUEST_STOP;
+		return w->plausible && w->conns_open > 0 ? 0 : ECHO_REQUEST_STOP;
 	return w->now_ms == CLOCK_END && w->winding > WORLD_WINDING_MAX / 2 ? ECHO_REQUEST_ABORT
 									    : 0;
 }
@@ -196,7 +205,7 @@ static uint32_t kind_request(const struct world *w)
  * of days ends as well. */
 static int64_t kind_sleep(const struct world *w, const struct echo_action *action)
 {
-	uint64_t doublings = w->winding / 64 < 40 ? w->winding / 64 : 40;
+	uint64_t doublings = w->winding / 32 < 40 ? w->winding / 32 : 40;
 
 	return (action->timeout_ms > 0 ? action->timeout_ms : 1) + ((INT64_C(1) << doublings) - 1);
 }

@@ -487,15 +487,13 @@ static bool waits_for_room(const struct conn *conn)
  * free (net/core/stream.c, sk_stream_write_space), and an event may wait in the ready list. So a
  * connection is idle only if the peer has acknowledged nothing either.
  */
-static void checked(struct echo_engine *e, uint32_t id, const struct echo_result *result)
+static void checked(struct echo_engine *e, uint32_t id, uint32_t before, uint32_t count)
 {
 	struct conn *conn = conn_at(e, id);
 
-	if (conn_op(e, id) != ECHO_OP_NONE ||
-	    (result->count != 0 && result->count != conn->unacked)) {
-		conn->unacked = result->count;
+	if (conn_op(e, id) != ECHO_OP_NONE || (count != 0 && count != before)) {
 		rearm(e, id);
-	} else if (result->count == 0 && waits_for_room(conn)) {
+	} else if (count == 0 && waits_for_room(conn)) {
 		latch(conn, ECHO_OUT); /* there is room: the event is under way */
 		rearm(e, id);
 	} else {
@@ -506,16 +504,17 @@ static void checked(struct echo_engine *e, uint32_t id, const struct echo_result
 static void asked_unacked(struct echo_engine *e, uint32_t id, const struct echo_result *result)
 {
 	struct conn *conn = conn_at(e, id);
-	bool checking;
+	uint32_t before = conn->unacked;
+	bool checking = conn->checking;
 
 	if (result->outcome == ECHO_INTERRUPTED)
 		return;
-	checking = conn->checking;
 	conn->checking = false;
+	conn->unacked = result->count;
 	if (result->outcome != ECHO_DONE) {
 		give_up(e, id, reason_for(result));
 	} else if (checking && !(conn->state == CONN_LAST_ACK && result->count == 0)) {
-		checked(e, id, result);
+		checked(e, id, before, result->count);
 	} else if (result->count == 0) {
 		happened(conn, EV_ACKED);
 		rearm(e, id);
