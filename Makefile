@@ -35,7 +35,7 @@ FLAGS.afl-address         := $(SANITIZE)address,undefined
 FLAGS.afl-undefined       := $(SANITIZE)undefined
 FLAGS.afl-memory          := $(SANITIZE)memory -fsanitize-memory-track-origins
 FLAGS.replay-memory              := $(SANITIZE)memory -fsanitize-memory-track-origins
-FLAGS.replay-coverage            := -fprofile-instr-generate -fcoverage-mapping -fcoverage-mcdc
+FLAGS.replay-coverage            := -fprofile-instr-generate -fcoverage-mapping -fcoverage-mcdc -DECHO_MEASURED
 ENGINES   := libfuzzer-address libfuzzer-undefined libfuzzer-memory \
 	afl-address afl-undefined afl-memory afl-cmplog
 REPLAYERS := replay-memory replay-coverage

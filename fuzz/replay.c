@@ -16,7 +16,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 __attribute__((weak)) int LLVMFuzzerInitialize(int *argc, char ***argv);
 
-enum { INPUT_MAX = 64 << 20, EXIT_UNABLE = 2 };
+enum { EXIT_UNABLE = 2 };
 
 /* What a target counts besides its runs, if it counts anything. */
 __attribute__((weak)) extern uint64_t fuzz_steps;
@@ -56,25 +56,14 @@ static void run(const uint8_t *input, size_t size)
 }
 
 /* In memory that ends where the input does, so that reading on is seen. */
-static void replay_file(const char *path)
+static void replay_file(const char *path, size_t size)
 {
 	FILE *file = fopen(path, "rb");
-	uint8_t *bytes, *input;
-	size_t size;
+	uint8_t *input = malloc(size);
 
-	bytes = malloc(INPUT_MAX);
-	if (file == NULL || bytes == NULL)
-		unable(path);
-	size = fread(bytes, 1, INPUT_MAX, file);
-	if (ferror(file) != 0)
+	if (file == NULL || (input == NULL && size > 0) || fread(input, 1, size, file) != size)
 		unable(path);
 	fclose(file);
-	input = malloc(size);
-	if (input == NULL && size > 0)
-		unable(path);
-	if (size > 0)
-		memcpy(input, bytes, size);
-	free(bytes);
 	snprintf(running, sizeof(running), "%s", path);
 	run(input, size);
 	free(input);
@@ -114,7 +103,7 @@ static void replay(const char *path)
 	if (S_ISDIR(status.st_mode))
 		replay_folder(path);
 	else
-		replay_file(path);
+		replay_file(path, (size_t)status.st_size);
 }
 
 static void report(void)

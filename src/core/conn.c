@@ -195,9 +195,9 @@ enum echo_op conn_op(const struct echo_engine *e, uint32_t id)
 	case CONN_RECEIVING:
 		/* Nothing is received that cannot be sent on; but before we end a stream first, we
 		 * look whether something is unread. */
-		if (!readable(conn) || !(writable(conn) || conn->ending))
+		if (!readable(conn) || (!writable(conn) && !conn->ending))
 			return ECHO_OP_NONE;
-		return pool_empty(e) && conn->buffer == NONE ? ECHO_OP_PEEK : ECHO_OP_READ;
+		return pool_empty(e) ? ECHO_OP_PEEK : ECHO_OP_READ;
 	case CONN_SENDING:
 		return writable(conn) ? ECHO_OP_WRITE : ECHO_OP_NONE;
 	case CONN_PEEKED:
@@ -228,7 +228,7 @@ void conn_begin(struct echo_engine *e, uint32_t id, enum echo_op op)
 {
 	struct conn *conn = conn_at(e, id);
 
-	if (op == ECHO_OP_READ && conn->buffer == NONE)
+	if (op == ECHO_OP_READ)
 		conn->buffer = pool_take(e);
 }
 
@@ -479,7 +479,7 @@ static void idle(struct echo_engine *e, uint32_t id)
 
 static bool waits_for_room(const struct conn *conn)
 {
-	return conn->state == CONN_SENDING || (conn->state == CONN_RECEIVING && readable(conn));
+	return conn->state == CONN_SENDING || readable(conn);
 }
 
 /*
@@ -487,10 +487,12 @@ static bool waits_for_room(const struct conn *conn)
  * free (net/core/stream.c, sk_stream_write_space), and an event may wait in the ready list. So a
  * connection is idle only if the peer has acknowledged nothing either.
  */
-static void checked(struct echo_engine *e, uint32_t id, uint32_t before, uint32_t count)
+static void checked(struct echo_engine *e, uint32_t id, uint32_t count)
 {
 	struct conn *conn = conn_at(e, id);
+	uint32_t before = conn->unacked;
 
+	conn->unacked = count;
 	if (conn_op(e, id) != ECHO_OP_NONE || (count != 0 && count != before)) {
 		rearm(e, id);
 	} else if (count == 0 && waits_for_room(conn)) {
@@ -504,17 +506,17 @@ static void checked(struct echo_engine *e, uint32_t id, uint32_t before, uint32_
 static void asked_unacked(struct echo_engine *e, uint32_t id, const struct echo_result *result)
 {
 	struct conn *conn = conn_at(e, id);
-	uint32_t before = conn->unacked;
 	bool checking = conn->checking;
 
 	if (result->outcome == ECHO_INTERRUPTED)
 		return;
 	conn->checking = false;
-	conn->unacked = result->count;
+	if (!checking && result->count != conn->unacked)
+		conn->unacked = 0; /* it has changed since the last check */
 	if (result->outcome != ECHO_DONE) {
 		give_up(e, id, reason_for(result));
-	} else if (checking && !(conn->state == CONN_LAST_ACK && result->count == 0)) {
-		checked(e, id, before, result->count);
+	} else if (checking && (conn->state != CONN_LAST_ACK || result->count > 0)) {
+		checked(e, id, result->count);
 	} else if (result->count == 0) {
 		happened(conn, EV_ACKED);
 		rearm(e, id);

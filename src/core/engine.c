@@ -114,8 +114,7 @@ static bool peeked(const struct echo_engine *e, uint32_t id)
  */
 static void settle(struct echo_engine *e)
 {
-	if (e->draining && e->listener.state == LISTENER_CLOSED && e->connections == 0 &&
-	    e->ending == ECHO_RUNNING)
+	if (e->draining && e->listener.state == LISTENER_CLOSED && e->connections == 0)
 		e->ending = ECHO_STOPPED;
 	if (e->ending != ECHO_RUNNING) {
 		plan(e, ECHO_OP_NONE, NONE);

@@ -46,7 +46,7 @@ struct conn {
 	uint32_t start, end; /* SENDING, PEEKED: bytes owed. CONSUMING: bytes to remove */
 	uint32_t timer_prev, timer_next;
 	uint64_t deadline_ms;
-	uint32_t unacked; /* the last answer, if no byte has moved since; 0: none was given */
+	uint32_t unacked; /* seen at the last check, and so ever since; 0: none was made */
 	uint16_t latched; /* ECHO_*: readiness announced and not yet spent */
 	uint8_t state;
 	uint8_t timer;
