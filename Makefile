@@ -7,6 +7,7 @@ DESTDIR      ?=
 CLANG        ?= clang
 CLANG_FUZZ   ?= clang-19
 AFL_CLANG    ?= afl-clang-fast
+FUZZ_TIME    ?= 60
 CLANG_FORMAT ?= $(firstword $(shell command -v clang-format-14) clang-format)
 SHELLCHECK   ?= shellcheck
 
@@ -28,7 +29,7 @@ CC.valgrind       := gcc
 # compared; those named `replay-` run inputs again, as `plain`, `asan` and `valgrind` do.
 FUZZ_FLAGS       := -O2 -gline-tables-only -fno-omit-frame-pointer
 SANITIZE         := -fno-sanitize-recover=all -fsanitize=
-FLAGS.libfuzzer-address   := $(SANITIZE)fuzzer-no-link,address,undefined
+FLAGS.libfuzzer-address   := $(SANITIZE)fuzzer-no-link,address,undefined -fsanitize-address-use-after-return=never
 FLAGS.libfuzzer-undefined := $(SANITIZE)fuzzer-no-link,undefined
 FLAGS.libfuzzer-memory    := $(SANITIZE)fuzzer-no-link,memory -fsanitize-memory-track-origins
 FLAGS.afl-address         := $(SANITIZE)address,undefined
@@ -79,7 +80,7 @@ COMPILE = $(CC) -std=c11 $(DEFINES) $(CPPFLAGS) $(WARNINGS) $(FLAGS.$(MODE)) $(T
 LINK    = $(CC) $(FLAGS.$(MODE)) $(CFLAGS) $(TAKEN_LINK) $(LDFLAGS)
 
 # Everything that is no program goes into one archive, from which each program takes what it uses.
-PROGRAMS := epoll-echo epoll-scenario
+PROGRAMS := epoll-echo epoll-scenario epoll-replay
 LIBRARY  := $(filter-out $(PROGRAMS:%=src/%.c),$(wildcard src/*.c src/*/*.c))
 PURE     := $(patsubst src/%/,%,$(wildcard src/core/ src/model/))
 TESTS    := $(patsubst tests/%.c,%,$(wildcard tests/test_*.c))
@@ -104,6 +105,27 @@ run: $(BUILD)/epoll-echo ## Build and serve on 0.0.0.0:3000; ARGS='--port 4000' 
 
 test: ## Pass all tests; PARTS='unit spec' some of them, ci/test --list names them
 	@exec ci/test $(PARTS)
+
+fuzz: ## Fuzz every target for FUZZ_TIME seconds (60) on all cores; ci/campaign --help tells more
+	@exec ci/campaign --time $(FUZZ_TIME)
+
+fuzz-canaries: corpus ## Plant defects in the engine and parsers, and show that fuzzing finds each
+	@exec ci/canaries
+
+regress: corpus fuzz-targets asan valgrind replay-memory ## Replay seeds and regressions in four modes
+	@exec ci/regress
+
+smoke: corpus libfuzzer-address ## Fuzz each target for a few seconds from the seeds
+	@exec ci/smoke $(if $(SMOKE_TIME),--time $(SMOKE_TIME))
+
+coverage: corpus replay-coverage ## Tell how much of the core the seeds and regressions cover
+	@exec ci/coverage --uncovered
+
+corpus: $(BUILD)/fuzz/codec ## Compile seeds and regressions to build/corpus
+	@ci/corpus
+
+seeds: programs fuzz-targets ## Record `bats spec/`, and make seeds of it in build/seeds
+	@exec ci/seeds
 
 install: $(BUILD)/epoll-echo ## Install the program and its manual page; PREFIX and DESTDIR as usual
 	install -D -m 755 $< '$(DESTDIR)$(PREFIX)/bin/epoll-echo'
@@ -141,15 +163,15 @@ diagram: $(BUILD)/diagram ## Write docs/STATES.md from the engine's table of sta
 diagram-check: $(BUILD)/diagram ## Check that docs/STATES.md is what that table says
 	$< | diff -u docs/STATES.md -
 
-everything: programs unit-tests servers fuzz-targets $(call objects,$(wildcard tests/short.c)) ## Build all there is, in one mode
+everything: programs unit-tests servers fuzz-targets $(BUILD)/fuzz/codec $(call objects,$(wildcard tests/short.c)) ## Build all there is, in one mode
 
 unit-tests: $(TESTS:%=$(BUILD)/tests/%) ## Build the unit tests
 fuzz-targets: $(TARGETS:%=$(BUILD)/fuzz/%) ## Build the fuzz targets, which replay the files that they are given
 servers: $(SERVERS:%=$(BUILD)/servers/%) ## Build the servers that the specification must accept or reject
 
-programs-for-test: everything $(TEST_MODES) ## Build all that the tests run
+programs-for-test: everything corpus afl-mutator $(TEST_MODES) ## Build all that the tests run
 
-.PHONY: all programs run test install uninstall help clean format format-check lint pure diagram diagram-check everything \
+.PHONY: all programs run test fuzz fuzz-canaries regress smoke coverage corpus seeds afl-mutator install uninstall help clean format format-check lint pure diagram diagram-check everything \
 	unit-tests servers fuzz-targets programs-for-test $(MODES) FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
@@ -189,12 +211,19 @@ $(PROGRAMS:%=$(BUILD)/%): $(BUILD)/%: $(BUILD)/obj/src/%.o $(archive)
 	$(call say,LINK)
 	$(Q)$(LINK) -o $@ $^ $(LDLIBS)
 
+# Comparisons tell a fuzzer which words a parser looks for. The engine looks for none, and to report
+# each of its comparisons would more than double the time of a run.
+ifneq ($(filter libfuzzer-%,$(MODE)),)
+$(call objects,$(wildcard src/core/*.c fuzz/world*.c fuzz/judge*.c fuzz/mutator*.c) src/steps/steps.c): \
+	FLAGS.$(MODE) += -fno-sanitize-coverage=trace-cmp
+endif
+
 ifeq ($(MODE),short)
 $(BUILD)/epoll-echo: LDFLAGS += $(SHORT_LINK)
 $(BUILD)/epoll-echo: $(call objects,tests/short.c)
 endif
 
-$(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(call objects,$(HELPERS)) $(archive)
+$(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(call objects,$(HELPERS)) $(BUILD)/libfuzz.a $(archive)
 	@mkdir -p $(@D)
 	$(call say,LINK)
 	$(Q)$(LINK) -o $@ $^ -lcmocka $(LDLIBS)
@@ -216,6 +245,14 @@ $(BUILD)/fuzz/codec: $(BUILD)/obj/fuzz/codec.o $(BUILD)/libfuzz.a $(archive)
 	$(call say,LINK)
 	$(Q)$(LINK) -o $@ $^ $(LDLIBS)
 
+# AFL++ loads a mutator as a library; for the targets of the engine it is the one that they bring for
+# libFuzzer.
+afl-mutator: build/afl-mutator/libmutator.so ## Build the mutator of runs for AFL++
+build/afl-mutator/libmutator.so: $(wildcard fuzz/*mutator*.[ch]) src/steps/steps.c $(wildcard src/steps/*.h)
+	@mkdir -p $(@D)
+	$(call say,LINK)
+	$(Q)$(CC) -std=c11 $(DEFINES) $(WARNINGS) -O2 -fPIC -shared -o $@ $(filter %.c,$^)
+
 $(BUILD)/diagram: $(BUILD)/obj/tests/diagram.o $(archive)
 	$(call say,LINK)
 	$(Q)$(LINK) -o $@ $^ $(LDLIBS)
@@ -231,7 +268,7 @@ $(BUILD)/servers/%: $(call objects,tests/servers/%.c $(wildcard tests/servers/co
 # on the outcome, and so is built anew.
 
 SETTINGS := $(strip $(MODE) $(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(WERROR))
-UNPROBED := test uninstall help clean format format-check lint pure $(MODES)
+UNPROBED := test fuzz afl-mutator uninstall help clean format format-check lint pure $(MODES)
 
 ifneq ($(filter-out $(UNPROBED),$(or $(MAKECMDGOALS),all)),)
 -include $(BUILD)/flags.mk

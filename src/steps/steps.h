@@ -55,7 +55,7 @@ struct steps_event {
 struct step {
 	enum echo_op op; /* what it answers: ECHO_OP_WAIT ... ECHO_OP_REPORT */
 	enum echo_outcome outcome;
-	uint32_t count;    /* steps_counts(op, outcome): bytes; 0: all, or none that are unacknowledged */
+	uint32_t count;    /* steps_counts(): bytes; 0: all, or (UNACKED) none */
 	int64_t passed_ms; /* WAIT: since the last one; a clock may stand, and be set back */
 	uint32_t requests; /* WAIT: any of ECHO_REQUEST_* */
 	uint32_t events_count;
