@@ -18,7 +18,10 @@ size_t afl_custom_fuzz(struct afl_mutator *mutator, uint8_t *data, size_t size, 
 		       uint8_t *add, size_t add_size, size_t size_max);
 void afl_custom_deinit(struct afl_mutator *mutator);
 
+/* What is mutated is at times mutated again, as libFuzzer does. */
 enum {
+	ROUNDS_MAX = 4,
+	ROUND_SHIFT = 29, /* no round has the seed of another call before long */
 	SPLICE_EACH = 8,
 	RESULT_MAX = 4096 /* as libFuzzer's default: AFL++ would let runs grow to a megabyte */
 };
@@ -48,7 +51,9 @@ size_t afl_custom_fuzz(struct afl_mutator *mutator, uint8_t *data, size_t size, 
 		size = size < room ? size : room;
 		memcpy(result, data, size);
 	}
-	return mutate_run(result, size, room, seed);
+	for (uint32_t round = 0; round <= seed / SPLICE_EACH % ROUNDS_MAX; round++)
+		size = mutate_run(result, size, room, seed + (round << ROUND_SHIFT));
+	return size;
 }
 
 void afl_custom_deinit(struct afl_mutator *mutator)

@@ -155,11 +155,12 @@ static void long_runs_are_cut(void **state)
 	head = size = steps_put_head(bytes, sizeof(bytes), &config, 0);
 	for (size_t put; (put = steps_put(bytes + size, sizeof(bytes) - size, &step)) > 0;
 	     size += put)
-		step.op = ECHO_OP_WATCH + (size & 1);
+		step.op = step.op == ECHO_OP_WAIT ? ECHO_OP_WATCH : ECHO_OP_WAIT;
 	assert_in_range(size - head, MUTATOR_STEPS_MAX + 1, sizeof(bytes));
 	for (uint32_t seed = 0; seed < 200; seed++) {
 		struct run run;
 
+		read_run(big, splice_runs(bytes, size, bytes, size, big, sizeof(big), seed));
 		memcpy(big, bytes, size);
 		run = read_run(big, mutate_run(big, size, sizeof(big), seed));
 		most = run.count > most ? run.count : most;
