@@ -515,7 +515,7 @@ static void asked_unacked(struct echo_engine *e, uint32_t id, const struct echo_
 		conn->unacked = 0; /* it has changed since the last check */
 	if (result->outcome != ECHO_DONE) {
 		give_up(e, id, reason_for(result));
-	} else if (checking && (conn->state != CONN_LAST_ACK || result->count > 0)) {
+	} else if (checking && conn->state != CONN_LAST_ACK) {
 		checked(e, id, result->count);
 	} else if (result->count == 0) {
 		happened(conn, EV_ACKED);
@@ -525,6 +525,8 @@ static void asked_unacked(struct echo_engine *e, uint32_t id, const struct echo_
 	} else {
 		spend(conn, ECHO_IN);
 		happened(conn, EV_UNACKED);
+		if (checking)
+			checked(e, id, result->count);
 	}
 }
 
