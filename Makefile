@@ -47,6 +47,9 @@ $(foreach mode,$(filter libfuzzer-%,$(ENGINES)) $(REPLAYERS),$(eval CC.$(mode) :
 $(foreach mode,$(filter afl-%,$(ENGINES)),$(eval \
 	CC.$(mode) := AFL_QUIET=1 $(AFL_ENV.$(mode)) $(AFL_CLANG)))
 
+# In the mode `env` all of it comes from the environment: see fuzz/oss-fuzz/build.sh.
+ENGINE_LINK := $(if $(filter env,$(MODE)),$(LIB_FUZZING_ENGINE),$(if $(filter $(MODE),$(ENGINES)),-fsanitize=fuzzer))
+
 CC     := $(or $(CC.$(MODE)),$(CC))
 CFLAGS ?= $(OPTIMISE.$(MODE))
 
@@ -77,7 +80,8 @@ WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes \
 DEFINES  := -Isrc -D_GNU_SOURCE -DEPOLL_ECHO_VERSION='"$(VERSION)"'
 
 COMPILE = $(CC) -std=c11 $(DEFINES) $(CPPFLAGS) $(WARNINGS) $(FLAGS.$(MODE)) $(TAKEN_COMPILE) $(CFLAGS)
-LINK    = $(CC) $(FLAGS.$(MODE)) $(CFLAGS) $(TAKEN_LINK) $(LDFLAGS)
+LINK    = $(LINKER) $(TAKEN_LINK) $(LDFLAGS)
+LINKER  = $(if $(filter env,$(MODE)),$(CXX) $(CXXFLAGS),$(CC) $(FLAGS.$(MODE)) $(CFLAGS))
 
 # Everything that is no program goes into one archive, from which each program takes what it uses.
 PROGRAMS := epoll-echo epoll-scenario epoll-replay
@@ -97,7 +101,7 @@ archive = $(BUILD)/libepoll-echo.a
 say     = @printf '  %-4s %s\n' $(1) $@
 Q       := $(if $(V),,@)
 
-all: programs ## Build build/epoll-echo and build/epoll-scenario (what a bare `make` does)
+all: programs ## Build the programs (what a bare `make` does)
 programs: $(PROGRAMS:%=$(BUILD)/%)
 
 run: $(BUILD)/epoll-echo ## Build and serve on 0.0.0.0:3000; ARGS='--port 4000' adds options
@@ -127,12 +131,15 @@ corpus: $(BUILD)/fuzz/codec ## Compile seeds and regressions to build/corpus
 seeds: programs fuzz-targets ## Record `bats spec/`, and make seeds of it in build/seeds
 	@exec ci/seeds
 
-install: $(BUILD)/epoll-echo ## Install the program and its manual page; PREFIX and DESTDIR as usual
-	install -D -m 755 $< '$(DESTDIR)$(PREFIX)/bin/epoll-echo'
+INSTALLED := bin/epoll-echo bin/epoll-replay share/man/man8/epoll-echo.8 share/man/man1/epoll-replay.1
+
+install: $(BUILD)/epoll-echo $(BUILD)/epoll-replay ## Install the programs and their manual pages; PREFIX and DESTDIR as usual
+	install -D -m 755 -t '$(DESTDIR)$(PREFIX)/bin' $^
 	install -D -m 644 epoll-echo.8 '$(DESTDIR)$(PREFIX)/share/man/man8/epoll-echo.8'
+	install -D -m 644 epoll-replay.1 '$(DESTDIR)$(PREFIX)/share/man/man1/epoll-replay.1'
 
 uninstall: ## Remove what `make install` put there
-	rm -f '$(DESTDIR)$(PREFIX)/bin/epoll-echo' '$(DESTDIR)$(PREFIX)/share/man/man8/epoll-echo.8'
+	rm -f $(INSTALLED:%='$(DESTDIR)$(PREFIX)/%')
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "make %-18s %s\n", $$1, $$2 }' Makefile
@@ -151,7 +158,7 @@ format-check: ## Check the layout of the C files
 lint: ## Check the shell scripts and the bats files
 	@command -v $(SHELLCHECK) >/dev/null || { echo 'lint: skipped, there is no shellcheck'; exit; }; \
 	status=0; \
-	$(SHELLCHECK) $$(grep -lsE '^#!.*\<(sh|bash)$$' ci/* .ci/* spec/* tests/* fuzz/*) || status=1; \
+	$(SHELLCHECK) $$(grep -lsE '^#!.*\<(sh|bash)$$' ci/* .ci/* spec/* tests/* fuzz/* fuzz/oss-fuzz/* .clusterfuzzlite/*) || status=1; \
 	$(foreach file,$(wildcard spec/*.bats tests/*.bats),$(SHELLCHECK) -e SC2154 $(file) || status=1;) \
 	exit $$status
 
@@ -234,11 +241,11 @@ $(BUILD)/libfuzz.a: $(call objects,$(filter-out $(DRIVERS:%=fuzz/%.c) $(TARGETS:
 	@rm -f $@
 	$(Q)$(AR) rcs $@ $^
 
-$(BUILD)/fuzz/fuzz_%: $(BUILD)/obj/fuzz/fuzz_%.o $(if $(filter $(MODE),$(ENGINES)),,$(call objects,fuzz/replay.c)) \
+$(BUILD)/fuzz/fuzz_%: $(BUILD)/obj/fuzz/fuzz_%.o $(if $(ENGINE_LINK),,$(call objects,fuzz/replay.c)) \
 		$(BUILD)/libfuzz.a $(archive)
 	@mkdir -p $(@D)
 	$(call say,LINK)
-	$(Q)$(LINK) $(if $(filter $(MODE),$(ENGINES)),-fsanitize=fuzzer) -o $@ $^ $(LDLIBS)
+	$(Q)$(LINK) -o $@ $^ $(ENGINE_LINK) $(LDLIBS)
 
 $(BUILD)/fuzz/codec: $(BUILD)/obj/fuzz/codec.o $(BUILD)/libfuzz.a $(archive)
 	@mkdir -p $(@D)
@@ -267,7 +274,8 @@ $(BUILD)/servers/%: $(call objects,tests/servers/%.c $(wildcard tests/servers/co
 # What the compiler takes is probed once, and again when one of these changes. Every object depends
 # on the outcome, and so is built anew.
 
-SETTINGS := $(strip $(MODE) $(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(WERROR))
+SETTINGS := $(strip $(MODE) $(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(WERROR) \
+	$(if $(filter env,$(MODE)),$(CXX) $(CXXFLAGS) $(LIB_FUZZING_ENGINE)))
 UNPROBED := test fuzz afl-mutator uninstall help clean format format-check lint pure $(MODES)
 
 ifneq ($(filter-out $(UNPROBED),$(or $(MAKECMDGOALS),all)),)

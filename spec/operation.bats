@@ -59,6 +59,7 @@ refuses() {
 	refuses '--drain-timeout -1' '--drain-timeout' '-1'
 	refuses '--log-format xml' '--log-format' 'xml'
 	refuses '--stats 1e9' '--stats' '1e9'
+	refuses '--record a%d' '--record' 'a%d'
 	refuses 'now' 'now'
 }
 
@@ -172,7 +173,7 @@ refuses() {
 	assert_success
 	help=$output
 	for option in address port backlog max-connections memory idle-timeout drain-timeout verbose \
-		log-format stats help version; do
+		log-format stats record help version; do
 		[[ $help == *"--$option"* ]] || fail "--help does not name --$option"
 		grep -qE "(Fl -|\\\\-\\\\-)${option//-/(\\\\)?-}" "$ROOT/epoll-echo.8" ||
 			fail "the manual page does not name --$option"

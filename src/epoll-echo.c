@@ -10,11 +10,14 @@
 #include "log.h"
 #include "narrate.h"
 #include "options.h"
+#include "record/record.h"
+#include "record/recorder.h"
 
 enum { EXIT_ORDERLY = 0, EXIT_UNABLE = 1, EXIT_USAGE = 2 };
 
 static struct linux_system sys;
 static struct log logger;
+static struct recorder recorder;
 
 static int wrong_usage(const char *error)
 {
@@ -32,6 +35,18 @@ static int unable(const struct sockaddr_storage *address, const char *what)
 	return EXIT_UNABLE;
 }
 
+/* One line, whatever the name is. */
+static int unable_to_record(const char *name)
+{
+	const char *reason = strerror(errno);
+
+	fputs("epoll-echo: cannot record to ", stderr);
+	for (; *name != '\0'; name++)
+		fputc((unsigned char)*name < 0x20 || *name == 0x7f ? '?' : *name, stderr);
+	fprintf(stderr, ": %s\n", reason);
+	return EXIT_UNABLE;
+}
+
 static void announce(void)
 {
 	char text[ADDRESS_TEXT_SIZE];
@@ -44,6 +59,18 @@ static void announce(void)
 	log_end(&logger);
 }
 
+/* The server goes on without it. */
+static void recording_ended(const char *reason)
+{
+	if (reason == NULL)
+		return;
+	log_add(&logger,
+		logger.json ? "{\"event\":\"recording ended\",\"reason\":\"%s\"}"
+			    : "epoll-echo: the recording ends early: %s",
+		reason);
+	log_end(&logger);
+}
+
 static enum echo_ending serve(struct echo_engine *engine, bool verbose)
 {
 	struct echo_stats stats = { 0 };
@@ -53,6 +80,8 @@ static enum echo_ending serve(struct echo_engine *engine, bool verbose)
 		struct echo_result result = linux_perform(&sys, &action);
 
 		echo_observe(&stats, &action, &result);
+		if (recorder.on)
+			recording_ended(recorder_add(&recorder, &action, &result));
 		if (verbose)
 			narrate(&logger, &action, &result);
 		if (action.op == ECHO_OP_REPORT)
@@ -75,12 +104,24 @@ static int exit_status(enum echo_ending ending)
 	return EXIT_UNABLE;
 }
 
-static int run(const struct options *options)
+/* The engine, from its start to its end. */
+static enum echo_ending run(const struct options *options, const struct echo_config *config,
+			    void *memory)
+{
+	uint64_t now_ms = linux_now_ms();
+
+	if (options->record != NULL)
+		recorder_start(&recorder, config, now_ms);
+	return serve(echo_init(memory, config, now_ms), options->verbose);
+}
+
+static int start(const struct options *options)
 {
 	uint64_t descriptors = linux_raise_descriptors();
 	struct sockaddr_storage address;
 	struct echo_config config;
 	char error[OPTIONS_ERROR_SIZE];
+	enum echo_ending ending;
 	const char *failed;
 	socklen_t length = 0;
 	void *memory;
@@ -93,13 +134,17 @@ static int run(const struct options *options)
 	memory = linux_memory(echo_memory_size(&config));
 	if (memory == NULL)
 		return unable(&address, "have the memory to listen");
+	if (options->record != NULL && !recorder_open(&recorder, options->record, RECORD_SIZE_MAX))
+		return unable_to_record(options->record);
 	failed = linux_open(&sys, &address, length, options->backlog);
 	if (failed != NULL)
 		return unable(&address, failed);
 	log_open(&logger, STDERR_FILENO, options->json);
 	announce();
-	status = exit_status(serve(echo_init(memory, &config, linux_now_ms()), options->verbose));
+	ending = run(options, &config, memory);
+	status = exit_status(ending);
 	linux_close(&sys);
+	recording_ended(recorder_close(&recorder, ending));
 	log_close(&logger);
 	return status;
 }
@@ -120,5 +165,5 @@ int main(int argc, char *argv[])
 	case OPTIONS_RUN:
 		break;
 	}
-	return run(&options);
+	return start(&options);
 }

@@ -1,12 +1,14 @@
 #include "options.h"
 
 #include <getopt.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "linux/address.h"
+#include "record/name.h"
 
 const char options_help[] =
 	"Usage: epoll-echo [OPTION]...\n"
@@ -23,6 +25,7 @@ const char options_help[] =
 	"  -v, --verbose            tell each registration, event, echo and close on stderr\n"
 	"  -l, --log-format FORMAT  text or json (text)\n"
 	"  -s, --stats S            print the statistics every S seconds (0: on SIGUSR1 only)\n"
+	"  -r, --record FILE        record the run for epoll-replay; %p is the process (no recording)\n"
 	"  -h, --help               print this, and exit\n"
 	"  -V, --version            print the version, and exit\n"
 	"\n"
@@ -40,12 +43,13 @@ static const struct option long_options[] = {
 	{ "verbose", no_argument, NULL, 'v' },
 	{ "log-format", required_argument, NULL, 'l' },
 	{ "stats", required_argument, NULL, 's' },
+	{ "record", required_argument, NULL, 'r' },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'V' },
 	{ NULL, 0, NULL, 0 },
 };
 
-static const char short_options[] = ":a:p:b:c:m:i:d:vl:s:hV";
+static const char short_options[] = ":a:p:b:c:m:i:d:vl:s:r:hV";
 
 /* Reads decimal digits; false: none, or beyond `most`. */
 static bool digits(const char **text, uint64_t most, uint64_t *value)
@@ -124,6 +128,14 @@ static bool is_log_format(const char *text, bool *json)
 	return *json || strcmp(text, "text") == 0;
 }
 
+/* The number of the process is not known here, but how long it can get. */
+static bool is_record_name(const char *text)
+{
+	char name[OPTIONS_NAME_SIZE];
+
+	return record_name(name, sizeof(name), text, LONG_MAX);
+}
+
 /* Sets one option; NULL, or what its value would have had to be. */
 static const char *set_option(struct options *options, int option, const char *value)
 {
@@ -158,6 +170,9 @@ static const char *set_option(struct options *options, int option, const char *v
 		return options_seconds(value, &options->stats_ms) ? NULL : "seconds, 0 to 86400";
 	case 'l':
 		return is_log_format(value, &options->json) ? NULL : "text or json";
+	case 'r':
+		options->record = value;
+		return is_record_name(value) ? NULL : "a file name, with %p or %% if need be";
 	default:
 		options->verbose = true; /* 'v' */
 		return NULL;

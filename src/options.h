@@ -8,6 +8,7 @@
 
 enum {
 	OPTIONS_ERROR_SIZE = 200, /* of a message, with its NUL */
+	OPTIONS_NAME_SIZE = 4096, /* of a file name, with its NUL */
 	OPTIONS_CONNECTIONS_LIMIT = 65536,
 	OPTIONS_BACKLOG_LIMIT = 65535,
 };
@@ -23,7 +24,8 @@ struct options {
 	uint64_t memory;          /* bytes */
 	uint64_t idle_ms;         /* 0: no idle timeout */
 	uint64_t drain_ms;
-	uint64_t stats_ms; /* 0: on SIGUSR1 only */
+	uint64_t stats_ms;  /* 0: on SIGUSR1 only */
+	const char *record; /* points into argv; a name as of record_name(); NULL: none */
 	bool verbose;
 	bool json;
 };

@@ -8,8 +8,11 @@ load ../spec/helper
 	run "$BATS_TEST_TMPDIR/root/usr/bin/epoll-echo" --version
 	assert_success
 	[ -s "$BATS_TEST_TMPDIR/root/usr/share/man/man8/epoll-echo.8" ]
+	run "$BATS_TEST_TMPDIR/root/usr/bin/epoll-replay" --version
+	assert_success
+	[ -s "$BATS_TEST_TMPDIR/root/usr/share/man/man1/epoll-replay.1" ]
 	run find "$BATS_TEST_TMPDIR/root" -type f
-	assert_equal "${#lines[@]}" 2
+	assert_equal "${#lines[@]}" 4
 	make -C "$ROOT" uninstall DESTDIR="$BATS_TEST_TMPDIR/root" PREFIX=/usr
 	run find "$BATS_TEST_TMPDIR/root" -type f
 	assert_output ''
@@ -17,6 +20,6 @@ load ../spec/helper
 
 @test "ECHO-77: without them, it goes to /usr/local" {
 	run make -C "$ROOT" -n install
-	assert_output --partial '/usr/local/bin/epoll-echo'
+	assert_output --partial '/usr/local/bin'
 	assert_output --partial '/usr/local/share/man/man8/epoll-echo.8'
 }

@@ -424,6 +424,24 @@ static void nobody_waits_for_more_than_a_turn_of_each(void **state)
 	end(&s);
 }
 
+/* ECHO-43: Each turn MUST be bounded by a byte budget: by bytes that move, and an answer about bytes
+ * moves none. */
+static void an_answer_about_bytes_costs_no_bytes(void **state)
+{
+	struct script s;
+	int peer;
+
+	(void)state;
+	begin(&s, usual());
+	peer = connect_one(&s);
+	ready(&s, peer, ECHO_IN | ECHO_OUT | ECHO_RDHUP);
+	expect_read(&s, peer, ends());
+	expect_unacked(&s, peer, leaves(1u << 30));
+	expect_shutdown(&s, peer, done());
+	expect_idle(&s);
+	end(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -444,6 +462,7 @@ int main(void)
 		cmocka_unit_test(the_listener_takes_its_turn_among_floods),
 		cmocka_unit_test(traffic_goes_on_among_accepts),
 		cmocka_unit_test(nobody_waits_for_more_than_a_turn_of_each),
+		cmocka_unit_test(an_answer_about_bytes_costs_no_bytes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -119,6 +119,7 @@ static void without_options_there_are_defaults(void **state)
 	assert_int_equal(options.idle_ms, 0);
 	assert_int_equal(options.drain_ms, 5000);
 	assert_int_equal(options.stats_ms, 0);
+	assert_null(options.record);
 	assert_false(options.verbose);
 	assert_false(options.json);
 }
@@ -140,6 +141,8 @@ static void every_option_is_understood(void **state)
 				 1500);
 		assert_int_equal(accepted(parse_way(way, "--drain-timeout", 'd', "0")).drain_ms, 0);
 		assert_int_equal(accepted(parse_way(way, "--stats", 's', "60")).stats_ms, 60000);
+		assert_string_equal(accepted(parse_way(way, "--record", 'r', "run.%p")).record,
+				    "run.%p");
 		assert_true(accepted(parse_way(way, "--log-format", 'l', "json")).json);
 		assert_false(accepted(parse_way(way, "--log-format", 'l', "text")).json);
 	}
@@ -236,6 +239,22 @@ static void a_wrong_log_format_is_refused(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++)
 		check_refused("--log-format", 'l', values[i]);
+}
+
+/* ECHO-71: Wrong usage MUST give one line that names the option and the value. */
+static void a_wrong_file_name_is_refused(void **state)
+{
+	char *values[] = { "", "%", "run.%", "run.%d", "%%%", "%P" };
+	static char value[OPTIONS_NAME_SIZE + 1];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++)
+		check_refused("--record", 'r', values[i]);
+	assert_string_equal(accepted(PARSE("--record", "100%%")).record, "100%%");
+	memset(value, 'n', sizeof(value) - 1);
+	check_wrong(PARSE("--record", value), "--record", "'nnnnnnnn");
+	value[OPTIONS_NAME_SIZE - 1] = '\0';
+	assert_string_equal(accepted(PARSE("--record", value)).record, value);
 }
 
 static void check_size(const char *text, uint64_t expected)
@@ -388,6 +407,7 @@ static void a_missing_value_is_told(void **state)
 		{ "--address", "-a" },         { "--port", "-p" },       { "--backlog", "-b" },
 		{ "--max-connections", "-c" }, { "--memory", "-m" },     { "--idle-timeout", "-i" },
 		{ "--drain-timeout", "-d" },   { "--log-format", "-l" }, { "--stats", "-s" },
+		{ "--record", "-r" },
 	};
 
 	(void)state;
@@ -479,7 +499,8 @@ static void the_help_names_every_option(void **state)
 		"  -a, --address A ",         "  -p, --port N ",      "  -b, --backlog N ",
 		"  -c, --max-connections N ", "  -m, --memory SIZE ", "  -i, --idle-timeout S ",
 		"  -d, --drain-timeout S ",   "  -v, --verbose ",     "  -l, --log-format FORMAT ",
-		"  -s, --stats S ",           "  -h, --help ",        "  -V, --version ",
+		"  -s, --stats S ",           "  -r, --record FILE ", "  -h, --help ",
+		"  -V, --version ",
 	};
 
 	(void)state;
@@ -518,6 +539,8 @@ static void a_value_cannot_break_the_line(void **state)
 		check_wrong(PARSE("--address", values[i]), "--address", "'");
 		check_wrong(PARSE("--stats", values[i]), "--stats", "'");
 		check_wrong(PARSE("--log-format", values[i]), "--log-format", "'");
+		snprintf(option, sizeof(option), "%%%s", values[i]);
+		check_wrong(PARSE("--record", option), "--record", "'");
 		check_wrong(PARSE(values[i]), "unexpected argument", "'");
 		snprintf(option, sizeof(option), "--x%s", values[i]);
 		check_wrong(PARSE(option), "unknown option", "'--x");
@@ -539,8 +562,9 @@ static void random_word(uint64_t *seed, char word[WORD_MAX])
 {
 	static const char *const wholes[] = { "--port",         "--memory", "--stats",
 					      "--address",      "-v",       "--log-format",
-					      "--idle-timeout", "json",     "64M" };
-	static const char letters[] = "0123456789.-+=:KMGieBapbcmidvlshVx% ";
+					      "--idle-timeout", "json",     "64M",
+					      "--record" };
+	static const char letters[] = "0123456789.-+=:KMGieBapbcmidvlsrhVx% ";
 	size_t length = next_random(seed) % 12;
 
 	if (next_random(seed) % 3 == 0) {
@@ -604,6 +628,7 @@ int main(void)
 		cmocka_unit_test(an_address_that_does_not_parse_is_refused),
 		cmocka_unit_test(an_address_that_parses_is_taken),
 		cmocka_unit_test(a_wrong_log_format_is_refused),
+		cmocka_unit_test(a_wrong_file_name_is_refused),
 		cmocka_unit_test(sizes_are_understood),
 		cmocka_unit_test(a_wrong_size_is_refused),
 		cmocka_unit_test(seconds_are_understood),
