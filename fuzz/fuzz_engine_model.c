@@ -66,6 +66,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!world_open(&world, data, size))
 		return -1;
 	world->plausible = true;
+	world->unjudged = true;
 	world->accepted_one = begin;
 	world->observe = observe;
 	world_run(world);

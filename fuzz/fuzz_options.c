@@ -154,6 +154,25 @@ static void check_plan(const struct options *o, uint64_t descriptors)
 	      "budget-times");
 }
 
+/* With memory that is just enough for so many connections, and with a byte less. */
+static void check_exact(const struct options *o, uint64_t descriptors)
+{
+	char error[OPTIONS_ERROR_SIZE];
+	struct options exact = *o;
+	struct echo_config c;
+	uint32_t least = o->connections_max > 0 ? o->connections_max : 1;
+
+	exact.memory = UINT64_MAX;
+	if (!budget_plan(&exact, descriptors, &c, error))
+		return;
+	for (uint32_t n = least; n <= OPTIONS_CONNECTIONS_LIMIT; n *= 16) {
+		exact.memory = memory_of(c, n, 0);
+		check_plan(&exact, descriptors);
+		exact.memory--;
+		check_plan(&exact, descriptors);
+	}
+}
+
 static char *copy(const uint8_t *data, size_t size)
 {
 	char *text = malloc(size + 1); /* ends where the last argument does: reading on is seen */
@@ -183,8 +202,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	else
 		check_limits(&a.options);
 	for (size_t i = 0;
-	     a.outcome == OPTIONS_RUN && i < sizeof(descriptors) / sizeof(*descriptors); i++)
+	     a.outcome == OPTIONS_RUN && i < sizeof(descriptors) / sizeof(*descriptors); i++) {
 		check_plan(&a.options, descriptors[i]);
+		check_exact(&a.options, descriptors[i]);
+	}
 	for (size_t at = 0, values = 0; at < size && values < VALUES_MAX; values++) {
 		check_value(text + at);
 		at += strlen(text + at) + 1;

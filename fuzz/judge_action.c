@@ -4,13 +4,11 @@
  */
 #include "world.h"
 
-#include <string.h>
-
 #include "core/base.h"
 #include "oracle.h"
 
 /* A slot that is used again has another generation, whatever became of its former user. */
-static void name(struct world *w, struct told *c, uint64_t token)
+static void judge_name(const struct world *w, const struct told *c, uint64_t token)
 {
 	uint32_t slot = (uint32_t)token, generation = (uint32_t)(token >> 32);
 
@@ -22,21 +20,17 @@ static void name(struct world *w, struct told *c, uint64_t token)
 			!w->conns[i].open || !w->conns[i].named ||
 				(uint32_t)w->conns[i].token != slot,
 			"slot-shared");
-	w->slot_used[slot] = true;
-	w->slot_tokens[slot] = token;
-	w->tokens[c->number] = token;
-	c->token = token;
-	c->named = true;
 }
 
-static void judge_standing(struct world *w, struct told *c, const struct echo_action *action)
+static void judge_standing(const struct world *w, const struct told *c,
+			   const struct echo_action *action)
 {
 	bool watch = action->op == ECHO_OP_WATCH, close = action->op == ECHO_OP_CLOSE;
 
 	REQUIRE(c, c->failure == 0 || close, "call-after-failure");
 	if (!c->named)
-		name(w, c, action->token);
-	REQUIRE(c, action->token == c->token, "token");
+		judge_name(w, c, action->token);
+	REQUIRE(c, !c->named || action->token == c->token, "token");
 	REQUIRE(c, c->watched != watch || close, "watch-once");
 }
 
@@ -55,7 +49,8 @@ static void judge_read(const struct world *w, const struct told *c,
 		REQUIRE(c, echo_buffers_used(w->engine) == w->config.buffers_max, "needless-peek");
 }
 
-static void judge_write(const struct told *c, const struct echo_action *action)
+static void judge_write(const struct world *w, const struct told *c,
+			const struct echo_action *action)
 {
 	uint64_t end = c->shown > 0 ? c->shown : c->taken;
 
@@ -63,8 +58,7 @@ static void judge_write(const struct told *c, const struct echo_action *action)
 	REQUIRE(c, c->written < end, "write-of-nothing");
 	REQUIRE(c, action->length == end - c->written, "write-length");
 	REQUIRE(c, c->out || c->shown > 0, "write-unannounced");
-	REQUIRE(c, memcmp(action->data, world_bytes(c->number, c->written), action->length) == 0,
-		"wrong-bytes");
+	REQUIRE(c, world_same(w, c, action->data, action->length), "wrong-bytes");
 }
 
 static void judge_unacked(const struct world *w, const struct told *c)
@@ -95,7 +89,10 @@ static void judge_close(const struct world *w, const struct told *c, enum echo_r
 	bool echoed = c->shut || c->taken == c->written; /* a FIN was judged when it was sent */
 	bool lingered = c->parted && !c->ended && w->now_ms - c->shut_ms >= w->config.drain_ms;
 	bool parted = c->parted && (c->acked || c->yields);
+	bool failure = reason == ECHO_REASON_RESET || reason == ECHO_REASON_FAILED ||
+		       reason == ECHO_REASON_UNWATCHED;
 
+	REQUIRE(c, c->failure == 0 || failure, "reason-overwritten");
 	switch (reason) {
 	case ECHO_REASON_ENDED:
 		REQUIRE(c, c->ended, "closed-before-end");
@@ -131,7 +128,7 @@ static void judge_close(const struct world *w, const struct told *c, enum echo_r
 	REQUIRE(c, false, "reason-unknown");
 }
 
-void judge_action(struct world *w, struct told *c, const struct echo_action *action)
+void judge_action(const struct world *w, const struct told *c, const struct echo_action *action)
 {
 	judge_standing(w, c, action);
 	switch (action->op) {
@@ -140,7 +137,7 @@ void judge_action(struct world *w, struct told *c, const struct echo_action *act
 		judge_read(w, c, action);
 		return;
 	case ECHO_OP_WRITE:
-		judge_write(c, action);
+		judge_write(w, c, action);
 		return;
 	case ECHO_OP_CONSUME:
 		REQUIRE(c, c->taken < c->written, "consumed-before-echo");

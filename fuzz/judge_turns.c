@@ -46,32 +46,73 @@ static void judge_round(const struct world *w)
 		oracle("round-unbounded", "%" PRIu64 " spent, %" PRIu64 " at most", w->round, most);
 }
 
+static uint64_t turn_most(const struct world *w)
+{
+	return w->config.turn_bytes + 2 * ((uint64_t)ECHO_CALL_COST + w->config.buffer_size);
+}
+
 /* Before somebody with work gets a turn, each other may have one in the new queue and one in the
- * old, and so may those that are accepted in the two turns of the listener (ECHO-43). */
-static uint64_t most_of_others(const struct world *w)
+ * old, and one more: a turn that is used up just as the round ends is over only when it comes to the
+ * front again, which then goes to the end of the line (ECHO-43). */
+static uint64_t most_of_others(const struct world *w, const struct told *c)
 {
 	const struct echo_config *config = &w->config;
-	uint64_t turn = config->turn_bytes + 2 * ((uint64_t)ECHO_CALL_COST + config->buffer_size);
 	uint64_t listener = config->turn_bytes + ECHO_ACCEPT_COST;
-	uint64_t accepts = w->stopping ? config->connections_max : listener / ECHO_ACCEPT_COST + 1;
+	uint64_t others = (uint64_t)__builtin_popcountll(c->ahead) + c->newcomers;
 
-	return 2 * (config->connections_max + accepts) * turn + 2 * listener;
+	return 3 * others * turn_most(w) + (c->listener_ahead ? 3 * listener : 0);
+}
+
+_Static_assert(STEPS_CONNECTIONS_MAX <= 64, "a mask has a bit for each handle");
+
+static void judge_starved(const struct world *w, struct told *c, const struct told *served,
+			  bool accepted, uint64_t spent)
+{
+	c->starved += spent;
+	c->newcomers += accepted;
+	if (served == NULL)
+		c->listener_ahead = true;
+	else
+		c->ahead |= UINT64_C(1) << (served - w->conns);
+	REQUIRE(c, c->starved <= most_of_others(w, c), "starved");
+}
+
+/* Who has no work has left the queues at the latest when another has had three turns. */
+static void judge_resting(const struct world *w, struct told *c, const struct told *served,
+			  uint64_t spent)
+{
+	c->rival_spent = served == c->rival ? c->rival_spent + spent : spent;
+	c->rival = served;
+	if (served != NULL && c->rival_spent > 3 * turn_most(w))
+		c->sparse = SPARSE_RESTED;
 }
 
 void judge_spent(struct world *w, const struct told *served, const struct echo_action *action,
 		 const struct echo_result *result)
 {
-	uint64_t spent = cost(w, action, result), most = most_of_others(w);
+	bool accepted = action->op == ECHO_OP_ACCEPT && result->outcome == ECHO_DONE;
+	uint64_t spent = cost(w, action, result);
 
 	w->round += spent;
 	judge_round(w);
 	for (uint32_t i = 0; i < w->conns_used; i++) {
 		struct told *c = &w->conns[i];
-		bool works = c->open && judge_undone(c) != NULL;
+		bool works;
 
-		c->starved = works && c != served ? c->starved + spent : 0;
+		if (!c->open)
+			continue;
+		works = judge_undone(c) != NULL;
 		c->busy = !works ? 0 : c == served ? c->busy + spent : c->busy;
-		REQUIRE(c, c->starved <= most, "starved");
+		if (works || c == served)
+			c->rival = NULL;
+		else
+			judge_resting(w, c, served, spent);
+		if (works && c != served) {
+			judge_starved(w, c, served, accepted, spent);
+		} else {
+			c->starved = c->ahead = c->newcomers = 0;
+			c->listener_ahead = false;
+		}
 	}
 }
 

@@ -211,7 +211,7 @@ static uint32_t any_range(struct chance *chance, uint32_t *at)
 	most = run.count - *at;
 	if (most > RANGE_MAX && !one_in(chance, 16))
 		most = RANGE_MAX;
-	return 1 + any(chance, one_in(chance, 2) && most > 3 ? 3 : most);
+	return 1 + any(chance, one_in(chance, 2) && most > 4 ? 4 : most);
 }
 
 /* Operations on steps. All but the first two expect that there is one. */
@@ -265,7 +265,7 @@ static void swap_steps(struct chance *chance)
 static void repeat_range(struct chance *chance)
 {
 	uint32_t at, count = any_range(chance, &at);
-	uint32_t most = count <= 3 && one_in(chance, 4) ? REPEAT_OFTEN : REPEAT_MAX;
+	uint32_t most = count <= 4 && one_in(chance, 4) ? REPEAT_OFTEN : REPEAT_MAX;
 
 	for (uint32_t times = 1 + any(chance, most); times > 0; times--) {
 		if (!open_gap(at, count, steps_most))

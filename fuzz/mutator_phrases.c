@@ -15,7 +15,7 @@ enum clock {
 	AFTER_RETRY,
 	AFTER_REPORT
 };
-enum who { NOBODY = 0, LISTENER, SOMEBODY };
+enum who { NOBODY = 0, LISTENER, SOMEBODY, ANOTHER };
 enum amount { ALL = 0, SOME };
 
 /* A step with what is known beforehand. */
@@ -42,6 +42,7 @@ struct phrase {
 
 #define LISTENER_IN ANNOUNCED(LISTENER, ECHO_IN)
 #define READABLE    ANNOUNCED(SOMEBODY, ECHO_IN | ECHO_OUT)
+#define READABLE_2  ANNOUNCED(ANOTHER, ECHO_IN | ECHO_OUT)
 #define WRITABLE    ANNOUNCED(SOMEBODY, ECHO_OUT)
 #define URGENT      ANNOUNCED(SOMEBODY, ECHO_IN | ECHO_OUT | ECHO_PRI)
 #define HALF_CLOSED ANNOUNCED(SOMEBODY, ECHO_IN | ECHO_OUT | ECHO_RDHUP)
@@ -64,6 +65,8 @@ static const struct phrase phrases[] = {
 	    DONE(READ), DONE(WRITE), DONE(READ), DONE(WRITE) } },
 	{ { URGENT, SOME_OF(READ), DONE(WRITE), FAILS(READ, WOULD_BLOCK), SOME_OF(READ),
 	    DONE(WRITE) } },
+	/* One drains after the other: who has used up a turn waits for both. */
+	{ { READABLE, FAILS(READ, WOULD_BLOCK), READABLE_2, FAILS(READ, WOULD_BLOCK) } },
 	/* An echo without a buffer. */
 	{ { READABLE, SOME_OF(PEEK), DONE(WRITE), DONE(CONSUME) } },
 	{ { READABLE, DONE(PEEK), SOME_OF(WRITE), SOME_OF(CONSUME), DONE(CONSUME) } },
@@ -137,6 +140,8 @@ static void fill_wait(const struct place *place, const struct line *line, struct
 	step->events_count = 1;
 	step->events[0] = (struct steps_event){ .readiness = line->mask };
 	step->events[0].whom = line->who == LISTENER ? (uint32_t)STEPS_WHOM_LISTENER : place->whom;
+	if (line->who == ANOTHER && place->accepted > 1)
+		step->events[0].whom = (place->whom + 1) % place->accepted % STEPS_WHOM_LISTENER;
 }
 
 bool phrase_step(const struct place *place, const struct phrase *phrase, uint32_t i,

@@ -19,6 +19,9 @@ enum {
 	WORLD_ACCEPTS_MAX = 256,  /* connections in one run */
 	WORLD_ACTIONS_MAX = 8192, /* of the input; what comes after is left out */
 	WORLD_HANDLE_FIRST = 5,
+	WORLD_STAMPED_MIN = 4096, /* bytes of a buffer that is large */
+	WORLD_STAMP_EVERY = 1024,
+	WORLD_STAMP_SIZE = 64,
 	WORLD_WINDING_MAX = 2048, /* actions until a kind world has seen the end */
 };
 
@@ -55,7 +58,12 @@ struct told {
 
 	/* Turns (judge_turns.c). */
 	uint64_t starved, busy;
+	uint64_t ahead;      /* who was served while it waits: a bit for each handle, */
+	uint32_t newcomers;  /* who was accepted meanwhile, */
+	bool listener_ahead; /* and whether the listener was served */
 	enum { SPARSE_NOT, SPARSE_RESTED, SPARSE_DUE } sparse;
+	const struct told *rival; /* who was served last while it rests, */
+	uint64_t rival_spent;     /* and has spent so much without a break */
 
 	/* The kernel's side, in a plausible world. */
 	uint64_t arrived; /* sent by the peer */
@@ -69,6 +77,7 @@ struct world {
 
 	/* What a target may set after world_open(). */
 	bool plausible; /* results are what some kernel could give: see world_plausible.c */
+	bool unjudged;  /* whoever observes is the only judge */
 	void (*accepted_one)(const struct told *c);
 	void (*observe)(const struct told *c, const struct echo_action *action,
 			const struct echo_result *result);
@@ -76,8 +85,8 @@ struct world {
 	struct echo_config config;
 	size_t size;
 	struct echo_engine *engine;
-	struct echo_stats stats;                   /* as echo_observe() counts, */
-	uint64_t received, sent, accepted, closed; /* and as we do */
+	struct echo_stats stats, counted; /* as echo_observe() counts, and as we do */
+	uint64_t accepted, closed;
 	uint64_t actions, winding;
 
 	struct told conns[STEPS_CONNECTIONS_MAX]; /* by handle */
@@ -135,6 +144,11 @@ bool world_moves_bytes(enum echo_op op);
 /* The bytes of a stream from a position on; good for STEPS_BUFFER_SIZE_MAX of them. */
 const uint8_t *world_bytes(uint32_t number, uint64_t position);
 
+/* What the peer sends, put into the engine's memory; and is it that what the engine sends? In buffers that
+ * are large a stamp in every WORLD_STAMP_EVERY bytes stands for all of them. */
+void world_fill(const struct world *w, const struct told *c, uint8_t *data, uint32_t length);
+bool world_same(const struct world *w, const struct told *c, const uint8_t *data, uint32_t length);
+
 /* What is left to do for a connection, by all that the engine was told; NULL: nothing. */
 const char *judge_undone(const struct told *c);
 
@@ -150,7 +164,7 @@ void judge_step(struct world *w);
 void judge_end(struct world *w);
 
 /* judge_action.c, judge_listener.c: is it an action that there is a reason for? */
-void judge_action(struct world *w, struct told *c, const struct echo_action *action);
+void judge_action(const struct world *w, const struct told *c, const struct echo_action *action);
 void judge_listener(struct world *w, const struct echo_action *action);
 
 /* judge_turns.c: is everybody served in turn, and no turn too long? */

@@ -248,7 +248,7 @@ static struct echo_result of_connection(struct world *w, struct told *c,
 		world_plausible(c, action, &result);
 	if (result.outcome == ECHO_DONE &&
 	    (action->op == ECHO_OP_READ || action->op == ECHO_OP_PEEK))
-		memcpy(action->data, world_bytes(c->number, c->taken), result.count);
+		world_fill(w, c, action->data, result.count);
 	return result;
 }
 

@@ -77,8 +77,6 @@ static void told_received(struct world *w, struct told *c, const struct echo_act
 	} else {
 		moved(w, c);
 	}
-	if (action->op == ECHO_OP_READ)
-		w->received += result->count;
 }
 
 static void told_written(struct world *w, struct told *c, const struct echo_action *action,
@@ -96,7 +94,6 @@ static void told_written(struct world *w, struct told *c, const struct echo_acti
 	if (result->outcome != ECHO_DONE)
 		return;
 	c->written += result->count;
-	w->sent += result->count;
 	moved(w, c);
 }
 
@@ -104,6 +101,8 @@ static void told_unacked(struct told *c, const struct echo_result *result)
 {
 	if (result->outcome != ECHO_DONE)
 		return;
+	if (!c->ended && judge_undone(c) != NULL)
+		c->idled = false; /* work came while the check waited for its turn */
 	if (c->ended && result->count == 0)
 		c->acked = true;
 	else if (c->ended && (c->announced & ECHO_ERR) != 0)
@@ -176,10 +175,8 @@ static void told_connection(struct world *w, struct told *c, const struct echo_a
 		told_written(w, c, action, result);
 		break;
 	case ECHO_OP_CONSUME:
-		if (result->outcome == ECHO_DONE) {
+		if (result->outcome == ECHO_DONE)
 			c->taken += result->count;
-			w->received += result->count;
-		}
 		break;
 	case ECHO_OP_UNACKED:
 		told_unacked(c, result);
@@ -273,9 +270,28 @@ static void told_wait(struct world *w)
 	w->round = 0;
 }
 
+/* Statistics (ECHO-85): what was received is what left the socket to be echoed. */
+static void count(struct echo_stats *counted, const struct echo_action *action,
+		  const struct echo_result *result)
+{
+	bool done = result->outcome == ECHO_DONE;
+	bool taken = action->op == ECHO_OP_READ || action->op == ECHO_OP_CONSUME;
+
+	counted->calls[action->op]++;
+	counted->closed[action->reason] += action->op == ECHO_OP_CLOSE;
+	counted->events += result->events_count;
+	counted->bytes_received += done && taken ? result->count : 0;
+	counted->bytes_sent += done && action->op == ECHO_OP_WRITE ? result->count : 0;
+	counted->bytes_discarded += done && action->op == ECHO_OP_DISCARD ? result->count : 0;
+	if (action->op == ECHO_OP_ACCEPT)
+		counted->accept_failures += !done && result->outcome != ECHO_WOULD_BLOCK &&
+					    result->outcome != ECHO_INTERRUPTED;
+}
+
 void world_told(struct world *w, struct told *c, const struct echo_action *action,
 		const struct echo_result *result)
 {
+	count(&w->counted, action, result);
 	if (c != NULL) {
 		told_connection(w, c, action, result);
 		return;

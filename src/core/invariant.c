@@ -20,11 +20,24 @@ static bool is_open(const struct conn *conn)
 	return conn->state != CONN_FREE;
 }
 
+static const char *free_invariant(const struct conn *conn)
+{
+	HOLDS(conn->start == conn->end, "owed-while-sending");
+	HOLDS(conn->buffer == NONE, "buffer-while-sending");
+	HOLDS(conn->flow.queue == QUEUE_NONE, "free-is-not-queued");
+	HOLDS(conn->timer == TIMER_NONE, "timer-while-open");
+	HOLDS(!conn->ending, "ending-while-receiving");
+	HOLDS(!conn->checking, "checking-while-open");
+	return NULL;
+}
+
 static const char *conn_invariant(const struct echo_engine *e, uint32_t id)
 {
 	const struct conn *conn = conn_at(e, id);
 	bool reading = e->id == id && e->op == ECHO_OP_READ;
 
+	if (!is_open(conn))
+		return free_invariant(conn);
 	HOLDS(conn->state > CONN_NONE && conn->state < CONN_STATE_COUNT, "state-exists");
 	HOLDS(conn->start <= conn->end && conn->end <= e->config.buffer_size, "owed-in-buffer");
 
@@ -39,13 +52,9 @@ static const char *conn_invariant(const struct echo_engine *e, uint32_t id)
 	HOLDS(conn->state != CONN_PEEKED || (e->id == id && e->op == ECHO_OP_WRITE),
 	      "peeked-is-sent-at-once");
 	HOLDS(!conn->ending || conn->state == CONN_RECEIVING, "ending-while-receiving");
-	HOLDS(conn->flow.queue != QUEUE_NONE || conn->state == CONN_FREE ||
-		      conn_op(e, id) == ECHO_OP_NONE,
-	      "work-is-queued");
-	HOLDS(is_open(conn) || conn->flow.queue == QUEUE_NONE, "free-is-not-queued");
+	HOLDS(conn->flow.queue != QUEUE_NONE || conn_op(e, id) == ECHO_OP_NONE, "work-is-queued");
 	HOLDS(conn->timer < TIMER_COUNT, "timer-exists");
-	HOLDS(conn->timer == TIMER_NONE || (is_open(conn) && conn->state != CONN_CLOSING),
-	      "timer-while-open");
+	HOLDS(conn->timer == TIMER_NONE || conn->state != CONN_CLOSING, "timer-while-open");
 	HOLDS(conn->timer != TIMER_IDLE || e->config.idle_ms > 0, "timer-configured");
 	HOLDS(conn->state != CONN_LINGERING || conn->timer == TIMER_LINGER || e->draining,
 	      "lingering-ends");
