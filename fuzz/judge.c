@@ -2,6 +2,7 @@
 #include "world.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #include "core/base.h"
 #include "oracle.h"
@@ -153,6 +154,19 @@ static void judge_rest(struct world *w, const struct echo_action *action)
 	judge_rested(w);
 }
 
+/* A timeout that has come without anything to be done was no deadline; but a drain looks at its
+ * connections each time that they have been quiet for so long. */
+static void judge_woken(struct world *w, const struct echo_action *action)
+{
+	bool came = w->wakes_at_ms != NEVER && w->now_ms >= w->wakes_at_ms && !w->stopping;
+
+	CHECK(!came || w->acted, "woken-for-nothing");
+	w->acted = false;
+	w->wakes_at_ms = NEVER;
+	if (action->timeout_ms > 0 && action->timeout_ms < INT32_MAX)
+		w->wakes_at_ms = later(w->now_ms, (uint64_t)action->timeout_ms);
+}
+
 void judge_wait(struct world *w, const struct echo_action *action)
 {
 	const struct told *c;
@@ -161,6 +175,7 @@ void judge_wait(struct world *w, const struct echo_action *action)
 	CHECK(action->events_max == w->config.events_max, "events-unbounded");
 	CHECK(!w->report_due, "report-forgotten");
 	CHECK(w->expected == ECHO_STOPPED, "goes-on");
+	judge_woken(w, action);
 	if (action->timeout_ms != 0) {
 		judge_rest(w, action);
 		w->idle_waits = 0;
@@ -190,6 +205,13 @@ void judge_waited(struct world *w)
 		    w->now_ms - since_ms >= w->config.quiet_ms)
 			c->yields = true;
 	}
+}
+
+void judge_memory(const uint8_t *margin)
+{
+	static const uint8_t untouched[WORLD_MARGIN];
+
+	CHECK(memcmp(margin, untouched, sizeof(untouched)) == 0, "memory-overrun");
 }
 
 static uint32_t owing(const struct world *w)

@@ -7,6 +7,19 @@
 #include "core/base.h"
 #include "oracle.h"
 
+/* A run has not enough connections to use up that many generations. */
+enum { GENERATIONS_MANY_BITS = 9 };
+_Static_assert(WORLD_ACCEPTS_MAX < 1 << GENERATIONS_MANY_BITS,
+	       "all of a run have one of their own");
+
+static bool used_before(const struct world *w, uint64_t token)
+{
+	for (uint32_t i = 0; i < w->accepted; i++)
+		if (w->tokens[i] == token)
+			return true;
+	return false;
+}
+
 /* A slot that is used again has another generation, whatever became of its former user. */
 static void judge_name(const struct world *w, const struct told *c, uint64_t token)
 {
@@ -15,6 +28,8 @@ static void judge_name(const struct world *w, const struct told *c, uint64_t tok
 	REQUIRE(c, slot < w->config.connections_max, "slot-unknown");
 	REQUIRE(c, generation <= UINT32_MAX >> (32 - w->config.generation_bits), "generation");
 	REQUIRE(c, !w->slot_used[slot] || w->slot_tokens[slot] != token, "token-used-again");
+	REQUIRE(c, w->config.generation_bits < GENERATIONS_MANY_BITS || !used_before(w, token),
+		"generation-used-again");
 	for (uint32_t i = 0; i < w->conns_used; i++)
 		REQUIRE(c,
 			!w->conns[i].open || !w->conns[i].named ||

@@ -52,8 +52,8 @@ static uint64_t turn_most(const struct world *w)
 }
 
 /* Before somebody with work gets a turn, each other may have one in the new queue and one in the
- * old, and one more: a turn that is used up just as the round ends is over only when it comes to the
- * front again, which then goes to the end of the line (ECHO-43). */
+ * old, and one more: a turn that is used up just as the round ends is over only when it comes to
+ * the front again, which then goes to the end of the line (ECHO-43). */
 static uint64_t most_of_others(const struct world *w, const struct told *c)
 {
 	const struct echo_config *config = &w->config;
@@ -77,6 +77,18 @@ static void judge_starved(const struct world *w, struct told *c, const struct to
 	REQUIRE(c, c->starved <= most_of_others(w, c), "starved");
 }
 
+/* The same of the listener, while somebody could be accepted; all who are open may be ahead of it.
+ * */
+static void judge_listener_starved(struct world *w, const struct told *served, uint64_t spent)
+{
+	bool could = w->listening && w->acceptable && !w->paused && !w->backing_off &&
+		     w->conns_open < w->config.connections_max;
+
+	w->listener_starved = could && served != NULL ? w->listener_starved + spent : 0;
+	CHECK(w->listener_starved <= 3 * (uint64_t)w->config.connections_max * turn_most(w),
+	      "listener-starved");
+}
+
 /* Who has no work has left the queues at the latest when another has had three turns. */
 static void judge_resting(const struct world *w, struct told *c, const struct told *served,
 			  uint64_t spent)
@@ -95,6 +107,7 @@ void judge_spent(struct world *w, const struct told *served, const struct echo_a
 
 	w->round += spent;
 	judge_round(w);
+	judge_listener_starved(w, served, spent);
 	for (uint32_t i = 0; i < w->conns_used; i++) {
 		struct told *c = &w->conns[i];
 		bool works;

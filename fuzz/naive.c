@@ -7,20 +7,12 @@ void seen_bytes(struct seen *seen, const uint8_t *bytes, size_t size)
 	seen->bytes += size;
 }
 
-static void echo(struct naive *naive)
+void naive_receive(struct seen *seen, const uint8_t *bytes, size_t size)
 {
-	seen_bytes(&naive->seen, naive->queue, naive->queued);
-	naive->queued = 0;
+	seen_bytes(seen, bytes, size);
 }
 
-void naive_receive(struct naive *naive, const uint8_t *bytes, size_t size)
+void naive_end(struct seen *seen)
 {
-	naive->queue = bytes;
-	naive->queued = size;
-	echo(naive);
-}
-
-void naive_end(struct naive *naive)
-{
-	naive->seen.end = true;
+	seen->end = true;
 }

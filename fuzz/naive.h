@@ -1,6 +1,6 @@
 /*
- * What the specification promises to the peer of one connection, kept in the most naive way: a queue
- * without a bound, and no pool, no budget, no readiness, no time. What a peer sends comes back at once.
+ * What the specification promises to the peer of one connection, kept in the most naive way: no
+ * pool, no budget, no readiness, no time. What a peer sends comes back at once, however much it is.
  */
 #ifndef EPOLL_ECHO_FUZZ_NAIVE_H
 #define EPOLL_ECHO_FUZZ_NAIVE_H
@@ -16,17 +16,11 @@ struct seen {
 	bool end;
 };
 
-/* The peer gets these bytes. */
+/* The peer gets these bytes, from whatever server. */
 void seen_bytes(struct seen *seen, const uint8_t *bytes, size_t size);
 
-/* A naive server's connection, and what its peer sees of it. */
-struct naive {
-	const uint8_t *queue; /* sent by the peer; */
-	size_t queued;        /* and not echoed yet */
-	struct seen seen;
-};
-
-void naive_receive(struct naive *naive, const uint8_t *bytes, size_t size);
-void naive_end(struct naive *naive); /* the peer half-closes */
+/* What it sees of the naive server when it sends these bytes, and when it half-closes. */
+void naive_receive(struct seen *seen, const uint8_t *bytes, size_t size);
+void naive_end(struct seen *seen);
 
 #endif

@@ -13,7 +13,7 @@
 enum { MEMORY_MAX = STEPS_POOL_BYTES_MAX + STEPS_BUFFER_SIZE_MAX + 64 * 1024 };
 
 static struct world the_world;
-static alignas(64) uint8_t memory[MEMORY_MAX];
+static alignas(64) uint8_t memory[MEMORY_MAX + WORLD_MARGIN];
 static bool trace;
 
 uint64_t fuzz_steps;
@@ -39,7 +39,8 @@ bool world_open(struct world **world, const uint8_t *data, size_t size)
 	w->retry_delay_ms = w->config.retry_min_ms;
 	w->report_at_ms = w->config.report_ms > 0 ? later(w->now_ms, w->config.report_ms) : NEVER;
 	w->expected = ECHO_STOPPED;
-	memset(memory, 0, w->size);
+	memset(memory, 0, w->size + WORLD_MARGIN);
+	w->wakes_at_ms = NEVER;
 	w->engine = echo_init(memory, &w->config, start_ms);
 	trace = getenv("ECHO_TRACE") != NULL;
 	return true;
@@ -63,8 +64,8 @@ const uint8_t *world_bytes(uint32_t number, uint64_t position)
 	return &bytes[(position + (uint64_t)number * 7919) % PERIOD];
 }
 
-/* Where the next stamp begins and ends that is not over at `at`. All is one in buffers that are not large,
- * and where somebody observes, who gets to see the bytes. */
+/* Where the next stamp begins and ends that is not over at `at`. All is one in buffers that are not
+ * large, and where somebody observes, who gets to see the bytes. */
 static uint64_t stamp(const struct world *w, uint64_t *at, uint64_t end)
 {
 	uint64_t begin = *at / WORLD_STAMP_EVERY * WORLD_STAMP_EVERY;
@@ -167,12 +168,15 @@ static void judge_after(struct world *w, const struct told *c, const struct echo
 {
 	if (action->op == ECHO_OP_WAIT) {
 		judge_waited(w);
+		w->acted = w->acted || result->events_count > 0 || result->requests != 0;
 	} else {
 		w->idle_waits = 0;
+		w->acted = true;
 		if (action->op != ECHO_OP_REPORT)
 			judge_spent(w, c, action, result);
 	}
 	judge_step(w);
+	judge_memory(&memory[w->size]);
 }
 
 /* The first action on a connection tells the token that its events will carry. */

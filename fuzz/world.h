@@ -1,7 +1,7 @@
 /*
- * The hostile world: an input (src/steps/steps.h) says what comes of each action, and any result may
- * come of any action. What the engine was told is kept for each connection, and the judge holds the
- * engine to it: to what it promises of the bytes, to what it may do and when, and to doing it.
+ * The hostile world: an input (src/steps/steps.h) says what comes of each action, and any result
+ * may come of any action. What the engine was told is kept for each connection, and the judge holds
+ * the engine to it: to what it promises of the bytes, to what it may do and when, and to doing it.
  *
  * When the input is over the world turns kind: peers take everything and end their streams, and the
  * engine, asked to stop, has to come to its end.
@@ -22,6 +22,7 @@ enum {
 	WORLD_STAMPED_MIN = 4096, /* bytes of a buffer that is large */
 	WORLD_STAMP_EVERY = 1024,
 	WORLD_STAMP_SIZE = 64,
+	WORLD_MARGIN = 64,        /* bytes after the engine's memory that stay zero */
 	WORLD_WINDING_MAX = 2048, /* actions until a kind world has seen the end */
 };
 
@@ -40,7 +41,8 @@ struct told {
 	bool abandoned; /* something was, and ERR had been announced */
 	enum echo_outcome failure;
 
-	/* Readiness: announced, and no call since has proved that it is spent (ECHO-22, ECHO-23). */
+	/* Readiness: announced, and no call since has proved that it is spent (ECHO-22, ECHO-23).
+	 * */
 	bool in, out;
 	uint32_t announced;
 	bool empty;    /* the last receiving call would have blocked */
@@ -110,8 +112,11 @@ struct world {
 	uint64_t stopped_ms, report_at_ms;
 	bool report_due;
 	enum echo_ending expected;
-	uint32_t idle_waits; /* in a row, without a timeout and without work */
+	uint32_t idle_waits;  /* in a row, without a timeout and without work */
+	uint64_t wakes_at_ms; /* the last wait was not to last longer; NEVER: it had no end */
+	bool acted;           /* since, or there was a reason to wake */
 	uint64_t round;
+	uint64_t listener_starved; /* what others spent while somebody could be accepted */
 
 	struct echo_event events[STEPS_EVENTS_MAX];
 	uint32_t next_kind; /* where a kind wait goes on with its events */
@@ -144,8 +149,8 @@ bool world_moves_bytes(enum echo_op op);
 /* The bytes of a stream from a position on; good for STEPS_BUFFER_SIZE_MAX of them. */
 const uint8_t *world_bytes(uint32_t number, uint64_t position);
 
-/* What the peer sends, put into the engine's memory; and is it that what the engine sends? In buffers that
- * are large a stamp in every WORLD_STAMP_EVERY bytes stands for all of them. */
+/* What the peer sends, put into the engine's memory; and is it that what the engine sends? In
+ * buffers that are large a stamp in every WORLD_STAMP_EVERY bytes stands for all of them. */
 void world_fill(const struct world *w, const struct told *c, uint8_t *data, uint32_t length);
 bool world_same(const struct world *w, const struct told *c, const uint8_t *data, uint32_t length);
 
@@ -161,6 +166,7 @@ bool judge_drain_over(const struct world *w);
 void judge_wait(struct world *w, const struct echo_action *action);
 void judge_waited(struct world *w);
 void judge_step(struct world *w);
+void judge_memory(const uint8_t *margin);
 void judge_end(struct world *w);
 
 /* judge_action.c, judge_listener.c: is it an action that there is a reason for? */

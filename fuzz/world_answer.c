@@ -1,6 +1,7 @@
 /*
- * What comes of an action: the next step of the input that answers such an action, or the dull result
- * where this piece of the input, up to its next wait, has none. When the input is over, a kind one.
+ * What comes of an action: the next step of the input that answers such an action, or the dull
+ * result where this piece of the input, up to its next wait, has none. When the input is over, a
+ * kind one.
  */
 #include "world.h"
 
@@ -9,7 +10,11 @@
 #include "core/base.h"
 #include "oracle.h"
 
-/* Is w->step the answer to `op`? Those before it fit nothing that was asked, and are passed over. */
+/* What a receiving call leaves whose bytes nobody wants. */
+enum { SCRIBBLE = 0xa5 };
+
+/* Is w->step the answer to `op`? Those before it fit nothing that was asked, and are passed over.
+ * */
 static bool find(struct world *w, enum echo_op op)
 {
 	struct steps piece = w->input;
@@ -171,8 +176,8 @@ static void request(struct world *w, uint32_t requests)
 	}
 }
 
-/* An edge that was announced and is not spent is announced no second time: to remember it is the engine's
- * part. */
+/* An edge that was announced and is not spent is announced no second time: to remember it is the
+ * engine's part. */
 static uint32_t kind_readiness(const struct told *c)
 {
 	return (c->in ? 0 : ECHO_IN | ECHO_RDHUP) | (c->out ? 0 : ECHO_OUT);
@@ -201,8 +206,8 @@ static uint32_t kind_request(const struct world *w)
 									    : 0;
 }
 
-/* A kind world sleeps as long as it is told to, and longer and longer where that leads nowhere: a delay
- * of days ends as well. */
+/* A kind world sleeps as long as it is told to, and longer and longer where that leads nowhere: a
+ * delay of days ends as well. */
 static int64_t kind_sleep(const struct world *w, const struct echo_action *action)
 {
 	uint64_t doublings = w->winding / 32 < 40 ? w->winding / 32 : 40;
@@ -249,6 +254,9 @@ static struct echo_result of_connection(struct world *w, struct told *c,
 	if (result.outcome == ECHO_DONE &&
 	    (action->op == ECHO_OP_READ || action->op == ECHO_OP_PEEK))
 		world_fill(w, c, action->data, result.count);
+	if (result.outcome == ECHO_DONE &&
+	    (action->op == ECHO_OP_CONSUME || action->op == ECHO_OP_DISCARD))
+		memset(action->data, SCRIBBLE, result.count);
 	return result;
 }
 

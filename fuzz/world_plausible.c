@@ -1,7 +1,7 @@
 /*
  * A plausible world: what comes of an action is moved to what some kernel and some peer could have
- * done. Answers make the world: what is read arrived just before, and where a stream was told to have
- * ended, it has.
+ * done. Answers make the world: what is read arrived just before, and where a stream was told to
+ * have ended, it has.
  */
 #include "world.h"
 

@@ -1,6 +1,6 @@
 /*
- * What the engine knows of a connection, and of the listener, after what came of an action: the rules
- * of the specification, applied to everything that the engine was told, and to nothing else.
+ * What the engine knows of a connection, and of the listener, after what came of an action: the
+ * rules of the specification, applied to everything that the engine was told, and to nothing else.
  */
 #include "world.h"
 
