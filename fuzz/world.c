@@ -32,6 +32,7 @@ bool world_open(struct world **world, const uint8_t *data, size_t size)
 	memset(w->slot_used, 0, sizeof(w->slot_used));
 	w->size = echo_memory_size(&w->config);
 	CHECK(w->size > 0 && w->size <= MEMORY_MAX, "memory-unbounded");
+	w->actions_most = WORLD_ACTIONS_MAX + size; /* each byte may answer one */
 	w->clock_ms = start_ms;
 	w->now_ms = start_ms < CLOCK_END ? start_ms : CLOCK_END;
 	w->listening = true;

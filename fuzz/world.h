@@ -7,7 +7,9 @@
  * engine, asked to stop, has to come to its end.
  *
  * Streams are positions, not bytes: what a peer sends at a position follows from both, so any byte
- * that is lost, doubled, or another's shows where it is written.
+ * that is lost, doubled, or another's shows where it is written; in buffers of WORLD_STAMPED_MIN
+ * bytes and more, where it is one of the WORLD_STAMP_SIZE that are looked at in every
+ * WORLD_STAMP_EVERY, or has moved one.
  */
 #ifndef EPOLL_ECHO_FUZZ_WORLD_H
 #define EPOLL_ECHO_FUZZ_WORLD_H
@@ -16,8 +18,8 @@
 #include "steps/steps.h"
 
 enum {
-	WORLD_ACCEPTS_MAX = 256,  /* connections in one run */
-	WORLD_ACTIONS_MAX = 8192, /* of the input; what comes after is left out */
+	WORLD_ACCEPTS_MAX = STEPS_ACCEPTS_MAX,
+	WORLD_ACTIONS_MAX = 8192, /* of an input, and one for each of its bytes */
 	WORLD_HANDLE_FIRST = 5,
 	WORLD_STAMPED_MIN = 4096, /* bytes of a buffer that is large */
 	WORLD_STAMP_EVERY = 1024,
@@ -89,7 +91,7 @@ struct world {
 	struct echo_engine *engine;
 	struct echo_stats stats, counted; /* as echo_observe() counts, and as we do */
 	uint64_t accepted, closed;
-	uint64_t actions, winding;
+	uint64_t actions, actions_most, winding;
 
 	struct told conns[STEPS_CONNECTIONS_MAX]; /* by handle */
 	uint32_t conns_used, conns_open;

@@ -19,7 +19,7 @@ static bool find(struct world *w, enum echo_op op)
 {
 	struct steps piece = w->input;
 
-	if (w->over || w->actions >= WORLD_ACTIONS_MAX) {
+	if (w->over || w->actions >= w->actions_most) {
 		w->over = true;
 		return false;
 	}

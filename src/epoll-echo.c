@@ -131,11 +131,12 @@ static int start(const struct options *options)
 	if (!budget_plan(options, descriptors, &config, error))
 		return wrong_usage(error);
 	address_parse(options->address, options->port, &address, &length);
+	/* Before there is memory that a fork would commit twice. */
+	if (options->record != NULL && !recorder_open(&recorder, options->record, RECORD_SIZE_MAX))
+		return unable_to_record(options->record);
 	memory = linux_memory(echo_memory_size(&config));
 	if (memory == NULL)
 		return unable(&address, "have the memory to listen");
-	if (options->record != NULL && !recorder_open(&recorder, options->record, RECORD_SIZE_MAX))
-		return unable_to_record(options->record);
 	failed = linux_open(&sys, &address, length, options->backlog);
 	if (failed != NULL)
 		return unable(&address, failed);

@@ -211,7 +211,7 @@ record_hello() {
 	kill -CONT "$helper"
 	assert_equal "$status" 0
 	run tail -n 1 "$log"
-	assert_output 'epoll-echo: the recording ends early: the file is still being written'
+	assert_output 'epoll-echo: the recording ends early: it was not complete yet when the server ended'
 	await_end "$helper"
 	assert_replays 'the server stopped in order'
 }
@@ -293,6 +293,31 @@ record_hello() {
 	assert_replays 'the server stopped in order'
 }
 
+@test "ECHO-123: the helper outlives a kill of the whole process group, and marks the end" {
+	ECHO_SERVER="setsid $ROOT/build/epoll-echo" record
+	helper=$(helper_of "$pid")
+	against <<-'END'
+	connect a
+	roundtrips a 2 10
+	END
+	kill -KILL "-$pid"
+	await_end "$helper"
+	pid=
+	assert_replays 'the server died'
+}
+
+@test "ECHO-122: a reader of the recording that goes away is told, and the echo goes on" {
+	mkfifo "$file"
+	exec 8<>"$file"
+	record 8<&-
+	exec 8<&-
+	against <<-'END'
+	connect a*20
+	roundtrips a 200 1
+	END
+	await_log 'the recording ends early: Broken pipe'
+}
+
 @test "ECHO-123: an epoll instance that breaks is a recorded end" {
 	command -v strace >/dev/null || skip 'strace is not installed'
 	start_traced '-e inject=epoll_wait:error=EBADF:when=3' --record "$file"
@@ -313,6 +338,21 @@ record_hello() {
 	mkfifo "$file"
 	run --separate-stderr timeout 20 "$ROOT/build/epoll-echo" --address 127.0.0.1 --port 0 --record "$file"
 	assert_told 1 "epoll-echo: cannot record to $file: No such device or address"
+}
+
+@test "ECHO-125: a second server cannot record to the same file, and the first goes on" {
+	record
+	against <<-'END'
+	connect a
+	roundtrips a 1 10
+	END
+	run --separate-stderr timeout 20 "$ROOT/build/epoll-echo" --address 127.0.0.1 --port 0 --record "$file"
+	assert_told 1 "epoll-echo: cannot record to $file: Text file busy"
+	end_server "$pid"
+	pid=
+	assert_replays 'the server stopped in order'
+	run "$REPLAY" "$file"
+	assert_line --regexp ' c0 write 10 -> 10$'
 }
 
 @test "ECHO-125: %p in the name is the process" {
@@ -443,6 +483,27 @@ forge() {
 	cmp "$file.binary" "$file.seed"
 }
 
+# The operations of a run, one a line, as epoll-replay or a traced target shows it.
+operations() {
+	sed -nE 's/^#? *[0-9]+ ms +(c[0-9]+ +)?([a-z]+).*/\2/p'
+}
+
+@test "ECHO-127: a fuzz target does on the seed of a long run what the server did" {
+	[ -x "$ROOT/build/fuzz/fuzz_engine" ] || skip 'build/fuzz/fuzz_engine is not built'
+	record
+	against <<-'END'
+	connect a*3
+	roundtrips a 1500 100
+	storm 200
+	END
+	end_server "$pid"
+	pid=
+	"$REPLAY" --seed "$file.seed" "$file" | operations >"$file.recorded"
+	[ "$(wc -l <"$file.recorded")" -gt 9000 ]
+	ECHO_TRACE=1 "$ROOT/build/fuzz/fuzz_engine" "$file.seed" 2>&1 | operations >"$file.traced"
+	diff "$file.recorded" "$file.traced"
+}
+
 @test "ECHO-127: what does not fit a seed is told" {
 	record
 	against <<-'END'
@@ -453,6 +514,15 @@ forge() {
 	pid=
 	run --separate-stderr "$REPLAY" --quiet --seed "$file.seed" "$file"
 	assert_told 1 'no seed: it had too many connections at once'
+	[ ! -e "$file.seed" ]
+	"$REPLAY" --quiet --first 30 --seed "$file.seed" "$file"
+	rm "$file.seed"
+	record
+	against <<<'storm 300'
+	end_server "$pid"
+	pid=
+	run --separate-stderr "$REPLAY" --quiet --seed "$file.seed" "$file"
+	assert_told 1 'no seed: it has more connections than a run; take its beginning (--first)'
 	[ ! -e "$file.seed" ]
 	"$REPLAY" --quiet --first 30 --seed "$file.seed" "$file"
 	run --separate-stderr "$REPLAY" --quiet --first 30 --seed "$BATS_TEST_TMPDIR/none/seed" "$file"

@@ -68,6 +68,10 @@ static void write_out(struct helper *h)
 {
 	const uint8_t *at = h->out;
 
+	/* What the file held is kept until there is something to take its place. */
+	if (h->written == 0 && h->out_size > 0 && ftruncate(STDOUT_FILENO, 0) != 0 &&
+	    errno != EINVAL)
+		give_up(h, errno);
 	while (h->out_size > 0) {
 		ssize_t count = write(STDOUT_FILENO, at, h->out_size);
 
@@ -135,9 +139,8 @@ static void copy(struct helper *h)
  * limit is an error of write(2), no more. */
 static void ignore_signals(void)
 {
-	static const int numbers[] = {
-		SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGTSTP, SIGXFSZ
-	};
+	static const int numbers[] = { SIGINT,  SIGTERM, SIGHUP,  SIGQUIT,
+				       SIGUSR1, SIGTSTP, SIGXFSZ, SIGPIPE };
 
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
 		signal(numbers[i], SIG_IGN);
@@ -148,7 +151,7 @@ static void keep(int pipe, int file)
 {
 	dup2(pipe, STDIN_FILENO);
 	dup2(file, STDOUT_FILENO);
-	close_range(STDERR_FILENO, ~0u, 0);
+	closefrom(STDERR_FILENO);
 }
 
 _Noreturn void helper_run(int pipe, int file, struct record_shared *shared)
@@ -156,6 +159,7 @@ _Noreturn void helper_run(int pipe, int file, struct record_shared *shared)
 	static struct helper helper;
 
 	helper.shared = shared;
+	setsid();
 	ignore_signals();
 	prctl(PR_SET_NAME, "echo-recorder");
 	keep(pipe, file);

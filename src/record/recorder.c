@@ -4,7 +4,9 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -15,6 +17,7 @@
 /* Opened without waiting: a FIFO that nobody reads is an error, and no reason to hang. */
 static int open_file(const char *pattern)
 {
+	struct stat status;
 	char name[PATH_MAX];
 	int file;
 
@@ -22,9 +25,16 @@ static int open_file(const char *pattern)
 		errno = ENAMETOOLONG;
 		return -1;
 	}
-	file = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600);
-	if (file >= 0)
-		fcntl(file, F_SETFL, O_WRONLY);
+	file = open(name, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600);
+	if (file < 0)
+		return -1;
+	if (fstat(file, &status) == 0 && S_ISREG(status.st_mode) &&
+	    flock(file, LOCK_EX | LOCK_NB) != 0) {
+		errno = errno == EWOULDBLOCK ? ETXTBSY : errno; /* another server records to it */
+		close(file);
+		return -1;
+	}
+	fcntl(file, F_SETFL, O_WRONLY);
 	return file;
 }
 
@@ -221,6 +231,6 @@ const char *recorder_close(struct recorder *r, enum echo_ending ending)
 	if (whole)
 		end(r, RECORD_STOPPED, ending);
 	if (!await_helper(r))
-		return "the file is still being written";
+		return "it was not complete yet when the server ended";
 	return whole && !atomic_load(&r->shared->done) ? helper_error(r) : NULL;
 }

@@ -36,7 +36,8 @@ struct recorder {
 
 /*
  * Opens the file, whose name record_name() makes of `pattern`, with mode 0600 if it is new, and starts
- * the helper. False: errno tells why not, and nothing is left.
+ * the helper. What a file held gives way to the recording's first bytes. False: errno tells why not,
+ * ETXTBSY that another server records to the file; a new one may be left, empty.
  */
 bool recorder_open(struct recorder *r, const char *pattern, uint64_t size_max);
 

@@ -23,6 +23,8 @@ const char *seed_config(const struct replay *replay, struct echo_config *config)
 		return "its buffers are too large";
 	if (limited.buffers_max != config->buffers_max)
 		return "it used too many buffers at once";
+	if (replay->accepted > STEPS_ACCEPTS_MAX)
+		return "it has more connections than a run; take its beginning (--first)";
 	return NULL;
 }
 

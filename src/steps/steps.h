@@ -30,7 +30,8 @@
 
 enum {
 	STEPS_VERSION = 1,
-	STEPS_EVENTS_MAX = 64, /* of a wait */
+	STEPS_EVENTS_MAX = 64,   /* of a wait */
+	STEPS_ACCEPTS_MAX = 256, /* connections in one run */
 
 	/* What a run may ask for; together they bound its memory. */
 	STEPS_CONNECTIONS_MAX = 64, /* slots */
