@@ -1,6 +1,6 @@
 /*
- * The mutator as a library for AFL++ (AFL_CUSTOM_MUTATOR_LIBRARY), which looks these functions up by
- * name; of what its headers declare, only the shape of the calls is needed, so none is included.
+ * The mutator as a library for AFL++ (AFL_CUSTOM_MUTATOR_LIBRARY), which looks these functions up
+ * by name; of what its headers declare, only the shape of the calls is needed, so none is included.
  */
 #include <string.h>
 
@@ -37,7 +37,8 @@ struct afl_mutator *afl_custom_init(struct afl_state *afl, unsigned int seed)
 	return &mutator;
 }
 
-/* `add` is another input of the queue, or NULL. What it returns is of no more use at the next call. */
+/* `add` is another input of the queue, or NULL. What it returns is of no more use at the next
+ * call. */
 size_t afl_custom_fuzz(struct afl_mutator *mutator, uint8_t *data, size_t size, uint8_t **out,
 		       uint8_t *add, size_t add_size, size_t size_max)
 {

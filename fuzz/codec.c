@@ -1,11 +1,10 @@
 /*
- * Between the text in which seeds and regressions are committed and the bytes that a fuzz target takes.
- * The ending of a name tells its form:
+ * Between the text in which seeds and regressions are committed and the bytes that a fuzz target
+ * takes. The ending of a name tells its form:
  *
- *	.steps   a run (src/steps/text.h)         -> its binary form (src/steps/steps.h)
- *	.args    a command line, an argument a line -> the arguments, separated by NUL
- *	.hex     bytes in hexadecimal, "# " comments -> the bytes
- *	others   are the bytes
+ * .steps a run (src/steps/text.h) -> its binary form (src/steps/steps.h) .args a command line, an
+ * argument a line -> the arguments, separated by NUL .hex bytes in hexadecimal, "# " comments ->
+ * the bytes others are the bytes
  */
 #include <errno.h>
 #include <getopt.h>

@@ -1,7 +1,7 @@
 /*
- * Property: a configuration is taken exactly when each of its fields is inside the limits that echo.h
- * names; an engine that is made of one that is taken holds its invariant and asks to wait; and
- * operations, outcomes and reasons have names, whatever numbers they are.
+ * Property: a configuration is taken exactly when each of its fields is inside the limits that
+ * echo.h names; an engine that is made of one that is taken holds its invariant and asks to wait;
+ * and operations, outcomes and reasons have names, whatever numbers they are.
  */
 #include <stdalign.h>
 #include <string.h>

@@ -1,6 +1,7 @@
 /*
  * Property: every command line is either taken, with all values inside their limits and memory that
- * can be divided, or refused in one line that can be printed; and sizes and seconds are read exactly.
+ * can be divided, or refused in one line that can be printed; and sizes and seconds are read
+ * exactly.
  *
  * Input: the arguments behind the program's name, each ended by NUL or by the end.
  */
@@ -110,7 +111,8 @@ static size_t memory_of(struct echo_config config, uint32_t connections, uint32_
 	return BUDGET_PROCESS + echo_memory_size(&config);
 }
 
-/* ECHO-74: as many as there may be, but that slots take at most half of what a connection leaves. */
+/* ECHO-74: as many as there may be, but that slots take at most half of what a connection
+ * leaves. */
 static void check_default(const struct options *o, uint64_t descriptors,
 			  const struct echo_config *c)
 {
@@ -123,7 +125,8 @@ static void check_default(const struct options *o, uint64_t descriptors,
 	      "budget-default");
 }
 
-/* What is refused does not fit, and what is taken does, with no more left than a buffer would take. */
+/* What is refused does not fit, and what is taken does, with no more left than a buffer would
+ * take. */
 static void check_plan(const struct options *o, uint64_t descriptors)
 {
 	uint32_t least = o->connections_max > 0 ? o->connections_max : 1;

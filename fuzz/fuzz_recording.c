@@ -1,12 +1,12 @@
 /*
- * Property: any bytes are read as a recording, step by step, or refused with an error that names a byte
- * of them; nothing outside of them is read, and work and memory are bounded. Each step that is read is
- * one that can be written and read again, and the engine takes it: it never traps on what it is told,
- * and holds its invariant. A run that is replayed to its end is the same in the smaller configuration of
- * a seed.
+ * Property: any bytes are read as a recording, step by step, or refused with an error that names a
+ * byte of them; nothing outside of them is read, and work and memory are bounded. Each step that is
+ * read is one that can be written and read again, and the engine takes it: it never traps on what
+ * it is told, and holds its invariant. A run that is replayed to its end is the same in the smaller
+ * configuration of a seed.
  *
- * Fuzzers cannot find checksums. So each input is read as it is, and once more with all of its checksums
- * put right.
+ * Fuzzers cannot find checksums. So each input is read as it is, and once more with all of its
+ * checksums put right.
  */
 #include <stdlib.h>
 #include <string.h>

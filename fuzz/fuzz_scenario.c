@@ -1,8 +1,8 @@
 /*
- * Property: every text is taken as scenarios or refused with a place inside it and what was expected
- * there. What was taken has one step for each line that is none of blank, comment and heading; all its
- * numbers are inside their limits and tables, its texts are inside the input and say what that spells;
- * and the same text is taken, or refused, in the same way again.
+ * Property: every text is taken as scenarios or refused with a place inside it and what was
+ * expected there. What was taken has one step for each line that is none of blank, comment and
+ * heading; all its numbers are inside their limits and tables, its texts are inside the input and
+ * say what that spells; and the same text is taken, or refused, in the same way again.
  */
 #include <string.h>
 
@@ -22,7 +22,8 @@ static bool read(struct script *s, const char *text, size_t len, struct parse_er
 	return parse(s, "input", text, len, error);
 }
 
-/* The line with that number, counted from 1, without its newline; behind the last one, an empty one. */
+/* The line with that number, counted from 1, without its newline; behind the last one, an empty
+ * one. */
 static struct text line_of(const char *text, size_t len, uint32_t number)
 {
 	const char *end = text + len, *newline;

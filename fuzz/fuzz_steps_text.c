@@ -1,7 +1,7 @@
 /*
- * Property: any bytes as text are taken, or refused at a place inside them; what is taken prints, and the
- * print stands for the same bytes. Any bytes as a run print, and the print stands for the same steps, and
- * prints as the same text.
+ * Property: any bytes as text are taken, or refused at a place inside them; what is taken prints,
+ * and the print stands for the same bytes. Any bytes as a run print, and the print stands for the
+ * same steps, and prints as the same text.
  */
 #include <string.h>
 

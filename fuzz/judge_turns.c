@@ -77,8 +77,8 @@ static void judge_starved(const struct world *w, struct told *c, const struct to
 	REQUIRE(c, c->starved <= most_of_others(w, c), "starved");
 }
 
-/* The same of the listener, while somebody could be accepted; all who are open may be ahead of it.
- * */
+/* The same of the listener, while somebody could be accepted; all who are open may be ahead of
+ * it. */
 static void judge_listener_starved(struct world *w, const struct told *served, uint64_t spent)
 {
 	bool could = w->listening && w->acceptable && !w->paused && !w->backing_off &&

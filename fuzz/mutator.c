@@ -1,6 +1,6 @@
 /*
- * A run is cut into slices, one a step, which stay where they are: most changes only move slices. A step
- * that is new or changed is written into a room of its own, and its slice points there.
+ * A run is cut into slices, one a step, which stay where they are: most changes only move slices. A
+ * step that is new or changed is written into a room of its own, and its slice points there.
  */
 #include "mutator.h"
 
@@ -12,8 +12,8 @@
 
 enum { REPEAT_MAX = 8, REPEAT_OFTEN = 64, RANGE_MAX = 16, CHANGES_MAX = 8 };
 
-/* Runs rarely grow beyond so many steps: libFuzzer leaves the length to a mutator that it is given, and
- * twice the steps are half the runs. */
+/* Runs rarely grow beyond so many steps: libFuzzer leaves the length to a mutator that it is given,
+ * and twice the steps are half the runs. */
 enum { STEPS_USUAL = 96, LONG_ONE_IN = 32 };
 
 struct slice {

@@ -1,4 +1,5 @@
-/* Configurations: the small ones in which every limit is near, and some at which numbers might overflow. */
+/* Configurations: the small ones in which every limit is near, and some at which numbers might
+ * overflow. */
 #include "mutator_internal.h"
 
 #define COUNT_OF(table) ((uint32_t)(sizeof(table) / sizeof(*(table))))

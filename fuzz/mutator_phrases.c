@@ -1,5 +1,5 @@
-/* Steps that only mean something together, in the words of the engine: what a single insertion would need
- * several lucky ones for. */
+/* Steps that only mean something together, in the words of the engine: what a single insertion
+ * would need several lucky ones for. */
 #include "mutator_internal.h"
 
 #define COUNT_OF(table) ((uint32_t)(sizeof(table) / sizeof(*(table))))

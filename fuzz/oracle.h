@@ -5,8 +5,8 @@
 #include <stdbool.h>
 
 /*
- * Ends the run. One line on standard error, "oracle: NAME: detail", then a trap: findings are told apart
- * by that name, since the place of the trap is the same for all.
+ * Ends the run. One line on standard error, "oracle: NAME: detail", then a trap: findings are told
+ * apart by that name, since the place of the trap is the same for all.
  */
 __attribute__((noreturn, format(printf, 2, 3))) void oracle(const char *name, const char *format,
 							    ...);

@@ -1,4 +1,5 @@
-/* What some functions of the project compute, written again without their code, for targets to compare. */
+/* What some functions of the project compute, written again without their code, for targets to
+ * compare. */
 #ifndef EPOLL_ECHO_FUZZ_REREAD_H
 #define EPOLL_ECHO_FUZZ_REREAD_H
 
@@ -15,8 +16,8 @@ bool reread_size(const char *text, uint64_t *size);
 /* Seconds in milliseconds, as options_seconds() promises. */
 bool reread_seconds(const char *text, uint64_t *ms);
 
-/* A name of a recording, as record_name() promises, of less than `size` bytes where %p is the number of
- * `digits` digits. */
+/* A name of a recording, as record_name() promises, of less than `size` bytes where %p is the
+ * number of `digits` digits. */
 bool reread_is_name(const char *text, size_t size, size_t digits);
 
 /* One line that moves no cursor, not empty, and ended by NUL within `size` bytes. */

@@ -43,8 +43,8 @@ struct told {
 	bool abandoned; /* something was, and ERR had been announced */
 	enum echo_outcome failure;
 
-	/* Readiness: announced, and no call since has proved that it is spent (ECHO-22, ECHO-23).
-	 * */
+	/* Readiness: announced, and no call since has proved that it is spent (ECHO-22,
+	 * ECHO-23). */
 	bool in, out;
 	uint32_t announced;
 	bool empty;    /* the last receiving call would have blocked */

@@ -13,8 +13,8 @@
 /* What a receiving call leaves whose bytes nobody wants. */
 enum { SCRIBBLE = 0xa5 };
 
-/* Is w->step the answer to `op`? Those before it fit nothing that was asked, and are passed over.
- * */
+/* Is w->step the answer to `op`? Those before it fit nothing that was asked, and are passed
+ * over. */
 static bool find(struct world *w, enum echo_op op)
 {
 	struct steps piece = w->input;

@@ -1,6 +1,7 @@
 /*
- * epoll-replay: runs the engine on a recording, without a socket, and holds it to what was recorded.
- * Exit status: 0 every action is the recorded one, 1 not, or no seed, 2 no whole recording.
+ * epoll-replay: runs the engine on a recording, without a socket, and holds it to what was
+ * recorded. Exit status: 0 every action is the recorded one, 1 not, or no seed, 2 no whole
+ * recording.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -122,6 +122,20 @@ report() {
 	assert_output '(False, 2, True)'
 }
 
+@test "ECHO-135: a campaign that is interrupted before it executes anything has not found nothing" {
+	mkdir "$BATS_TEST_TMPDIR/bin"
+	cat >"$BATS_TEST_TMPDIR/bin/make" <<-END
+		#!/bin/sh
+		$(command -v make) "\$@" || exit
+		case "\$*" in *replay-coverage) kill -INT "\$PPID" ;; esac
+	END
+	chmod +x "$BATS_TEST_TMPDIR/bin/make"
+	PATH=$BATS_TEST_TMPDIR/bin:$PATH run campaign --time 3 fuzz_planted
+	assert_failure 2
+	assert_output --partial 'interrupted before any input was executed'
+	refute_line --regexp 'nothing found$'
+}
+
 @test "ECHO-135: a campaign that is ended at once leaves what it found for the next one" {
 	start_campaign --time 60 fuzz_planted
 	await_log '^FOUND fuzz_planted: planted'

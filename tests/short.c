@@ -8,8 +8,8 @@
  * So the promise is kept here: EPOLL_CTL_MOD with the same mask and data makes epoll look at the
  * descriptor again, and report at the next wait what it finds, as it would a new edge
  * (fs/eventpoll.c, ep_modify). It does so only where something is to be had: after a short recv
- * when bytes, or the end, are left, and after a short send when there is room. That is what a kernel
- * does whose segments arrive, and whose acknowledgements come, one by one.
+ * when bytes, or the end, are left, and after a short send when there is room. That is what a
+ * kernel does whose segments arrive, and whose acknowledgements come, one by one.
  *
  * A count that is shorter than what was passed on is the kernel's own, and is left to it. So is an
  * error. The MOD bypasses the server, which registers once and never modifies (ECHO-24).

@@ -99,7 +99,8 @@ static void the_default_is_65536_connections(void **state)
 	assert_int_equal(plan(64 * MIB, 0, 65536).connections_max, 65536);
 }
 
-/* ECHO-74: ... as descriptors, memory and 65,536 allow, whichever is least: here the descriptors. */
+/* ECHO-74: ... as descriptors, memory and 65,536 allow, whichever is least: here the
+ * descriptors. */
 static void few_descriptors_make_few_connections(void **state)
 {
 	(void)state;

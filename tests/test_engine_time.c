@@ -9,7 +9,8 @@ static struct echo_config with_idle(uint64_t idle_ms)
 	return config;
 }
 
-/* Nothing is unacknowledged, the probe before the end found nothing, and the server has sent its FIN. */
+/* Nothing is unacknowledged, the probe before the end found nothing, and the server has sent its
+ * FIN. */
 static void part(struct script *s, int peer)
 {
 	expect_unacked(s, peer, leaves(0));
@@ -258,8 +259,8 @@ static void a_peer_that_has_taken_everything_is_not_given_up(void **state)
 	end(&s);
 }
 
-/* ECHO-86: … and only such a one: a peer that takes what it is owed is not idle, though it takes too
- * little for an event. */
+/* ECHO-86: … and only such a one: a peer that takes what it is owed is not idle, though it takes
+ * too little for an event. */
 static void a_peer_that_reads_slowly_is_not_idle(void **state)
 {
 	struct script s;

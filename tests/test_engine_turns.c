@@ -424,8 +424,8 @@ static void nobody_waits_for_more_than_a_turn_of_each(void **state)
 	end(&s);
 }
 
-/* ECHO-43: Each turn MUST be bounded by a byte budget: by bytes that move, and an answer about bytes
- * moves none. */
+/* ECHO-43: Each turn MUST be bounded by a byte budget: by bytes that move, and an answer about
+ * bytes moves none. */
 static void an_answer_about_bytes_costs_no_bytes(void **state)
 {
 	struct script s;

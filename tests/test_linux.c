@@ -664,8 +664,8 @@ static void a_close_releases_the_descriptor(void **state)
 }
 
 /*
- * ECHO-50: A reset of one connection MUST NOT disturb another: each call says that the peer is gone.
- * ECHO-84: A broken pipe MUST lose nothing: it raises no signal.
+ * ECHO-50: A reset of one connection MUST NOT disturb another: each call says that the peer is
+ * gone. ECHO-84: A broken pipe MUST lose nothing: it raises no signal.
  */
 static void a_reset_is_told_by_each_call(void **state)
 {

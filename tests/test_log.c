@@ -424,8 +424,8 @@ static void a_reader_that_goes_away_does_no_harm(void **state)
 	close(ends[1]);
 }
 
-/* ECHO-91: A reader of the log that goes away MUST NOT stall the echo: a FIFO without a reader, which
- * cannot be opened anew, costs lines until there is a reader again. */
+/* ECHO-91: A reader of the log that goes away MUST NOT stall the echo: a FIFO without a reader,
+ * which cannot be opened anew, costs lines until there is a reader again. */
 static void a_fifo_without_a_reader_does_no_harm(void **state)
 {
 	char folder[] = "/tmp/test-log-XXXXXX", path[PATH_SIZE];

@@ -36,7 +36,8 @@ static struct run read_run(const uint8_t *bytes, size_t size)
 	return run;
 }
 
-/* A mutation where there is not a byte more than promised: sanitizers and Valgrind see who writes one. */
+/* A mutation where there is not a byte more than promised: sanitizers and Valgrind see who writes
+ * one. */
 static size_t mutate_within(uint8_t *bytes, size_t size, size_t room, uint32_t seed)
 {
 	uint8_t *exact = malloc(room > 0 ? room : 1);
@@ -60,7 +61,8 @@ static void fill_any(uint8_t *bytes, size_t size, uint32_t seed)
 	}
 }
 
-/* ECHO-138: the same run, for the same seed, whatever was made before; and another one for another seed. */
+/* ECHO-138: the same run, for the same seed, whatever was made before; and another one for another
+ * seed. */
 static void same_seed_same_run(void **state)
 {
 	static uint8_t once[ROOM], again[ROOM], between[ROOM], spliced[ROOM], respliced[ROOM];
@@ -214,7 +216,8 @@ static void spread(const struct echo_config *c, uint64_t start_ms, uint64_t fiel
 	memcpy(fields, values, sizeof(values));
 }
 
-/* ECHO-138: a mutation may change each field of the configuration, and the clock, and leave the others. */
+/* ECHO-138: a mutation may change each field of the configuration, and the clock, and leave the
+ * others. */
 static void every_field_is_reached(void **state)
 {
 	static uint8_t bytes[ROOM];
@@ -324,7 +327,8 @@ static size_t put_connection(uint8_t bytes[ROOM], uint32_t count)
 	return size + steps_put(bytes + size, ROOM - size, &step);
 }
 
-/* ECHO-138: a splice has steps of both runs; connections of the second may follow those of the first. */
+/* ECHO-138: a splice has steps of both runs; connections of the second may follow those of the
+ * first. */
 static void a_splice_has_both(void **state)
 {
 	static uint8_t a[ROOM], b[ROOM], out[ROOM];

@@ -407,7 +407,8 @@ static void check_refused(const uint8_t *bytes, size_t size, const char *what, s
 	assert_in_range(recording.offset, 0, size);
 }
 
-/* ECHO-126: A truncated recording MUST be refused: at every byte. In memory that ends where it does. */
+/* ECHO-126: A truncated recording MUST be refused: at every byte. In memory that ends where it
+ * does. */
 static void a_truncated_recording_is_refused(void **state)
 {
 	(void)state;
@@ -437,7 +438,8 @@ static void a_damaged_recording_is_refused(void **state)
 	assert_int_equal(read_all(file, file_size), RECORD_END);
 }
 
-/* ECHO-126: A damaged recording MUST be refused: each frame is whole, but not all are there, in order. */
+/* ECHO-126: A damaged recording MUST be refused: each frame is whole, but not all are there, in
+ * order. */
 static void lost_and_moved_frames_are_noticed(void **state)
 {
 	static uint8_t other[sizeof(file)];
@@ -494,7 +496,8 @@ static void check_made_up(const char *error, const uint8_t *bytes, size_t size)
 	check_made_up(error, (const uint8_t[]){ __VA_ARGS__ }, \
 		      sizeof((const uint8_t[]){ __VA_ARGS__ }))
 
-/* ECHO-126: A damaged recording MUST be refused: and what the engine would trap on never reaches it. */
+/* ECHO-126: A damaged recording MUST be refused: and what the engine would trap on never reaches
+ * it. */
 static void what_no_engine_takes_is_refused(void **state)
 {
 	enum { WAIT = ECHO_OP_WAIT, READ = ECHO_OP_READ, DONE = ECHO_DONE << 4 };
@@ -546,7 +549,8 @@ static void a_configuration_that_no_server_has_is_refused(void **state)
 	assert_string_equal(recording.error, "a number beyond its limit");
 }
 
-/* ECHO-126: A damaged recording MUST be refused: one of another version is told from other files. */
+/* ECHO-126: A damaged recording MUST be refused: one of another version is told from other
+ * files. */
 static void other_files_are_told_apart(void **state)
 {
 	(void)state;
@@ -568,7 +572,8 @@ static void the_checksum_is_crc_32(void **state)
 			 0xcbf43926);
 }
 
-/* ECHO-120: A recording MUST lead to the same actions: where there is no room, nothing is written. */
+/* ECHO-120: A recording MUST lead to the same actions: where there is no room, nothing is
+ * written. */
 static void without_room_nothing_is_written(void **state)
 {
 	struct echo_event events[RECORD_EVENTS_MAX];
@@ -658,7 +663,8 @@ static void read_file(void)
 
 static struct recorder recorder;
 
-/* Records a run of so many steps at most; why the recording ended early, or NULL. The run goes on. */
+/* Records a run of so many steps at most; why the recording ended early, or NULL. The run goes
+ * on. */
 static const char *record_live(struct run *run, uint32_t steps)
 {
 	struct echo_action action;
@@ -722,8 +728,8 @@ static void a_recording_has_a_largest_size(void **state)
 	assert_in_range(file_size, 10000, 20000);
 }
 
-/* ECHO-122: A stalled disk MUST NOT stall the echo: the recording ends before a gap, with a mark that is
- * written when the disk goes on, and holds every step up to there. */
+/* ECHO-122: A stalled disk MUST NOT stall the echo: the recording ends before a gap, with a mark
+ * that is written when the disk goes on, and holds every step up to there. */
 static void a_stalled_helper_ends_the_recording(void **state)
 {
 	struct run run;
@@ -740,8 +746,8 @@ static void a_stalled_helper_ends_the_recording(void **state)
 	assert_true(replay.steps > 1000);
 }
 
-/* ECHO-122: A stalled disk MUST NOT stall the echo: nor its end, for more than a while; and what was
- * recorded by then is written when the disk goes on. */
+/* ECHO-122: A stalled disk MUST NOT stall the echo: nor its end, for more than a while; and what
+ * was recorded by then is written when the disk goes on. */
 static void a_stalled_helper_does_not_hold_up_the_end(void **state)
 {
 	struct run run;
@@ -759,8 +765,8 @@ static void a_stalled_helper_does_not_hold_up_the_end(void **state)
 	check_file(RECORD_OVERFLOW);
 }
 
-/* ECHO-123: A recording MUST tell how it ended: a server that dies leaves every step, also those that
- * were only gathered, and the mark that says so. */
+/* ECHO-123: A recording MUST tell how it ended: a server that dies leaves every step, also those
+ * that were only gathered, and the mark that says so. */
 static void a_server_that_dies_leaves_every_step(void **state)
 {
 	struct run run;
@@ -804,7 +810,8 @@ static void a_full_disk_ends_the_recording(void **state)
 	assert_null(recorder_close(&recorder, ECHO_RUNNING));
 }
 
-/* ECHO-122: A disk that is full MUST NOT stall the echo: a helper that was killed is told as well. */
+/* ECHO-122: A disk that is full MUST NOT stall the echo: a helper that was killed is told as
+ * well. */
 static void a_helper_that_is_gone_ends_the_recording(void **state)
 {
 	struct run run;

@@ -263,7 +263,8 @@ static const char everything[] =
 	"close -> done\n"
 	"report -> done\n";
 
-/* ECHO-130: the text is the one that its header documents, and reading and printing it changes nothing. */
+/* ECHO-130: the text is the one that its header documents, and reading and printing it changes
+ * nothing. */
 static void text_is_as_documented(void **state)
 {
 	static uint8_t bytes[RUN_MAX];
@@ -338,7 +339,8 @@ static void layout_means_nothing(void **state)
 	assert_memory_equal(bytes, plain, size);
 }
 
-/* ECHO-130: there is room for the longest that can be printed, and less room is told, not overrun. */
+/* ECHO-130: there is room for the longest that can be printed, and less room is told, not
+ * overrun. */
 static void room_is_kept(void **state)
 {
 	static char text[STEPS_TEXT_STEP_MAX + 1];
@@ -411,7 +413,8 @@ static void check_sane(const struct step *step)
 	}
 }
 
-/* ECHO-131: whatever follows the version and is long enough is a run, inside all limits, with an end. */
+/* ECHO-131: whatever follows the version and is long enough is a run, inside all limits, with an
+ * end. */
 static void any_bytes_are_a_run(void **state)
 {
 	uint8_t bytes[300];
@@ -490,7 +493,8 @@ static void cut_runs_keep_their_whole_steps(void **state)
 	}
 }
 
-/* ECHO-131: numbers that are longer than they need, or than fits, and counts that exceed their limit. */
+/* ECHO-131: numbers that are longer than they need, or than fits, and counts that exceed their
+ * limit. */
 static void strange_numbers_are_read(void **state)
 {
 	static const uint8_t padded[] = { ECHO_OP_READ | ECHO_DONE << 4, 0x85, 0x80, 0x80, 0x00 };
@@ -651,7 +655,8 @@ static void mistakes_are_told_where_they_are(void **state)
 		check_mistake(&mistakes[i]);
 }
 
-/* ECHO-132: a wait with one event too many, a text with NUL in it, and a run for which there is no room. */
+/* ECHO-132: a wait with one event too many, a text with NUL in it, and a run for which there is no
+ * room. */
 static void limits_are_told_where_they_are(void **state)
 {
 	static const char nul[] = "run 1\nread -> 5\0\n";

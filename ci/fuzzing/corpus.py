@@ -14,6 +14,7 @@ import os
 import pathlib
 import re
 import shutil
+import tempfile
 
 from fuzzing.engines import LENGTH_MAX, sanitizer_environment
 from fuzzing.processes import CampaignError, run
@@ -82,8 +83,10 @@ class Corpus:
         merged = self.folder.with_name("corpus.merged")
         shutil.rmtree(merged, ignore_errors=True)
         merged.mkdir()
-        done = run([program, "-set_cover_merge=1", f"-merge_control_file={controls}", f"-timeout={timeout}",
-                    f"-max_len={self.length_max()}", merged, self.folder], seconds, sanitizer_environment())
+        with tempfile.TemporaryDirectory(prefix="merge-") as artifacts:
+            done = run([program, "-set_cover_merge=1", f"-merge_control_file={controls}", f"-timeout={timeout}",
+                        f"-max_len={self.length_max()}", f"-artifact_prefix={artifacts}/", merged, self.folder],
+                       seconds, sanitizer_environment())
         pathlib.Path(controls).unlink(missing_ok=True)
         if done.status != 0 or not any(merged.iterdir()):
             shutil.rmtree(merged, ignore_errors=True)

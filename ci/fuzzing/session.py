@@ -212,6 +212,10 @@ class Session:
             return 0.0
         return self.seconds or time.monotonic() - self.started
 
+    def executed(self):
+        """Inputs in this run."""
+        return sum(tally.executions - tally.earlier for tally in self.tallies.values())
+
     def step(self):
         """Called several times a second. False: the session is over."""
         now = time.monotonic()

@@ -10,8 +10,8 @@
 
 void *memset(void *destination, int byte, size_t size);
 
-/* Holds our own code, and the caller's side of the bargain in echo.h, to account; never input. Where
- * coverage is measured it has no side that cannot be reached. */
+/* Holds our own code, and the caller's side of the bargain in echo.h, to account; never input.
+ * Where coverage is measured it has no side that cannot be reached. */
 #ifdef ECHO_MEASURED
 #define ASSERT(condition) ((void)(condition))
 #else

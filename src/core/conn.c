@@ -278,8 +278,9 @@ static void short_write(struct conn *conn, bool is_short)
 
 /*
  * Where nothing is unread, no urgent mark is left. But while one was announced, would-block proves
- * nothing yet: a read that begins at the mark while a signal is pending, such as SIGCONT, fails with
- * EAGAIN although there is data (net/ipv4/tcp.c, tcp_recvmsg_locked). So it is tried once more.
+ * nothing yet: a read that begins at the mark while a signal is pending, such as SIGCONT, fails
+ * with EAGAIN although there is data (net/ipv4/tcp.c, tcp_recvmsg_locked). So it is tried once
+ * more.
  */
 static void read_would_block(struct conn *conn)
 {

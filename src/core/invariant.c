@@ -10,7 +10,8 @@
 			return name; \
 	} while (0)
 
-/* How many of the slots that were used are open, hold a buffer, wait for a turn, have a deadline. */
+/* How many of the slots that were used are open, hold a buffer, wait for a turn, have a
+ * deadline. */
 struct census {
 	uint32_t open, holding, queued, timed;
 };
@@ -41,7 +42,8 @@ static const char *conn_invariant(const struct echo_engine *e, uint32_t id)
 	HOLDS(conn->state > CONN_NONE && conn->state < CONN_STATE_COUNT, "state-exists");
 	HOLDS(conn->start <= conn->end && conn->end <= e->config.buffer_size, "owed-in-buffer");
 
-	/* Bytes are owed exactly while they are to be sent or removed: none is lost or sent twice. */
+	/* Bytes are owed exactly while they are to be sent or removed: none is lost or sent
+	 * twice. */
 	HOLDS((conn->start < conn->end) ==
 		      (conn->state == CONN_SENDING || conn->state == CONN_PEEKED ||
 		       conn->state == CONN_CONSUMING),

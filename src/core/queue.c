@@ -1,8 +1,8 @@
 /*
  * Who is served next: two queues, after fq_codel (RFC 8290, section 4.2). What becomes ready enters
  * the new queue with a full turn, and the new queue is served before the old one. What uses up its
- * turn goes to the tail of the old one. What drains in the new queue passes once through the old one
- * before it counts as new again, so that the old queue is always reached.
+ * turn goes to the tail of the old one. What drains in the new queue passes once through the old
+ * one before it counts as new again, so that the old queue is always reached.
  */
 #include "engine.h"
 

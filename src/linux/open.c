@@ -70,8 +70,9 @@ static const char *open_signals(struct linux_system *sys)
 	sigaddset(&set, SIGUSR1);
 	if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)
 		return "block signals";
-	/* A log that is a broken pipe, or a file at its limit, is an error of write(2), no more; and
-	 * a terminal that stops its background jobs when they write (stty tostop) may not do so. */
+	/* A log that is a broken pipe, or a file at its limit, is an error of write(2), no more;
+	 * and a terminal that stops its background jobs when they write (stty tostop) may not do
+	 * so. */
 	if (signal(SIGPIPE, SIG_IGN) == SIG_ERR || signal(SIGXFSZ, SIG_IGN) == SIG_ERR ||
 	    signal(SIGTTOU, SIG_IGN) == SIG_ERR)
 		return "ignore signals";

@@ -67,7 +67,8 @@ static const struct row rows[] = {
 	{ EFAULT,	ECHO_OP_WAIT, ECHO_BROKEN },
 	{ EINVAL,	ECHO_OP_WAIT, ECHO_BROKEN },
 
-	/* recv(2), and what tcp(7) and ip(7) add: an ICMP error or a timeout ends the connection. */
+	/* recv(2), and what tcp(7) and ip(7) add: an ICMP error or a timeout ends the
+	 * connection. */
 	{ ECONNREFUSED,	ECHO_OP_READ, ECHO_GONE },
 	{ ECONNRESET,	ECHO_OP_READ, ECHO_GONE },
 	{ ENOTCONN,	ECHO_OP_READ, ECHO_GONE },

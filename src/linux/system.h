@@ -33,8 +33,8 @@ struct linux_system {
 /*
  * Opens the listener on `address` and everything else that the engine's actions need, and blocks
  * SIGTERM, SIGINT (requests to stop) and SIGUSR1 (to report), which arrive by a signalfd from then
- * on. SIGPIPE, SIGXFSZ and SIGTTOU are ignored. NULL: it listens. Otherwise what could not be done, with errno set, and
- * nothing is left open.
+ * on. SIGPIPE, SIGXFSZ and SIGTTOU are ignored. NULL: it listens. Otherwise what could not be done,
+ * with errno set, and nothing is left open.
  */
 const char *linux_open(struct linux_system *sys, const struct sockaddr_storage *address,
 		       socklen_t length, int backlog);

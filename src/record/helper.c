@@ -48,7 +48,8 @@ static void add_frame(struct helper *h, const uint8_t *payload, size_t length)
 	add(h, bytes, RECORD_CRC_SIZE);
 }
 
-/* What is written in part goes again, so that the recording ends with a mark if any room is left. */
+/* What is written in part goes again, so that the recording ends with a mark if any room is
+ * left. */
 _Noreturn static void give_up(struct helper *h, int error)
 {
 	uint8_t mark[RECORD_END_SIZE];
@@ -135,8 +136,8 @@ static void copy(struct helper *h)
 	}
 }
 
-/* A terminal's signals are meant for the server; what it does about them is to be recorded. A file at its
- * limit is an error of write(2), no more. */
+/* A terminal's signals are meant for the server; what it does about them is to be recorded. A file
+ * at its limit is an error of write(2), no more. */
 static void ignore_signals(void)
 {
 	static const int numbers[] = { SIGINT,  SIGTERM, SIGHUP,  SIGQUIT,

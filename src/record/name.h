@@ -5,8 +5,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Writes `pattern` with %p replaced by the number, and %% by %. False: it has another %, is empty, or
- * does not fit `size` bytes with its NUL. */
+/* Writes `pattern` with %p replaced by the number, and %% by %. False: it has another %, is empty,
+ * or does not fit `size` bytes with its NUL. */
 bool record_name(char *name, size_t size, const char *pattern, long process);
 
 #endif

@@ -112,8 +112,8 @@ enum record_outcome {
 	RECORD_WRONG /* `error`: it is damaged, or no recording */
 };
 
-/* Reads the beginning. False: `error`. The configuration is one that echo_memory_size() takes, and is
- * within the limits above. */
+/* Reads the beginning. False: `error`. The configuration is one that echo_memory_size() takes, and
+ * is within the limits above. */
 bool recording_open(struct recording *r, const uint8_t *bytes, size_t size);
 
 /* Reads the next record. Its result is one that the engine takes for its action. */

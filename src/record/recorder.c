@@ -38,8 +38,8 @@ static int open_file(const char *pattern)
 	return file;
 }
 
-/* A helper that ends long before the server leaves no zombie (wait(2)); that it has ended is announced
- * all the same. */
+/* A helper that ends long before the server leaves no zombie (wait(2)); that it has ended is
+ * announced all the same. */
 static void expect_no_status(void)
 {
 	struct sigaction action = { .sa_handler = SIG_DFL, .sa_flags = SA_NOCLDWAIT };
@@ -53,8 +53,8 @@ static bool start_helper(struct recorder *r, int file)
 
 	if (pipe2(ends, O_CLOEXEC) != 0)
 		return false;
-	/* Only our end: flags belong to the open file description, of which a pipe has two. A pipe that
-	 * may not grow is one that overflows sooner. */
+	/* Only our end: flags belong to the open file description, of which a pipe has two. A pipe
+	 * that may not grow is one that overflows sooner. */
 	fcntl(ends[1], F_SETFL, O_WRONLY | O_NONBLOCK);
 	fcntl(ends[1], F_SETPIPE_SZ, RECORDER_PIPE_SIZE);
 	expect_no_status();
@@ -126,8 +126,8 @@ static enum sent send_frame(struct recorder *r)
 	return SENT_ALL;
 }
 
-/* The end, with a mark, for which room is always kept. It is not sent: the helper finds it in the shared
- * memory when it has read the pipe to its end. So it need not fit the pipe. */
+/* The end, with a mark, for which room is always kept. It is not sent: the helper finds it in the
+ * shared memory when it has read the pipe to its end. So it need not fit the pipe. */
 static void end(struct recorder *r, enum record_end how, enum echo_ending ending)
 {
 	uint32_t size = gathered_size(r);
@@ -206,8 +206,8 @@ const char *recorder_add(struct recorder *r, const struct echo_action *action,
 	return "it has reached its largest size";
 }
 
-/* False: it takes too long. A signal that is blocked waits to be taken, also one that would be ignored
- * (signal(7)). */
+/* False: it takes too long. A signal that is blocked waits to be taken, also one that would be
+ * ignored (signal(7)). */
 static bool await_helper(const struct recorder *r)
 {
 	static const struct timespec most = { .tv_sec = RECORDER_END_MS / 1000 };

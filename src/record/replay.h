@@ -50,8 +50,8 @@ enum replay_outcome replay_next(struct replay *replay);
 /* Tells the engine what came of the step. It traps if it was recorded by one that did. */
 void replay_complete(struct replay *replay);
 
-/* The number of the connection that a token names, from 0 in the order of acceptance. False: none that
- * is or was the last in its slot. */
+/* The number of the connection that a token names, from 0 in the order of acceptance. False: none
+ * that is or was the last in its slot. */
 bool replay_number(const struct replay *replay, uint64_t token, uint32_t *number);
 
 #endif

@@ -96,7 +96,8 @@ struct stream_result stream_open(struct stream *stream, const struct address *se
 		stream->connecting = true;
 		return failed(EINPROGRESS);
 	}
-	/* EAGAIN here means that there is no local port, which is no reason to wait for the socket. */
+	/* EAGAIN here means that there is no local port, which is no reason to wait for the
+	 * socket. */
 	return give_up(stream, errno == EAGAIN ? EADDRNOTAVAIL : errno);
 }
 

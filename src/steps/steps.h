@@ -68,8 +68,8 @@ struct steps {
 	const uint8_t *at, *end;
 };
 
-/* Reads what stands before the steps. False: no run, or of another version. The configuration is one
- * that echo_memory_size() takes, and within the limits above. */
+/* Reads what stands before the steps. False: no run, or of another version. The configuration is
+ * one that echo_memory_size() takes, and within the limits above. */
 bool steps_open(struct steps *steps, const uint8_t *bytes, size_t size, struct echo_config *config,
 		uint64_t *start_ms);
 

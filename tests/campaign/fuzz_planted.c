@@ -1,6 +1,6 @@
 /*
- * A target with two planted findings, for tests of the campaign: one that an engine arrives at within
- * moments, and one that it does not arrive at, since it would have to invert a hash.
+ * A target with two planted findings, for tests of the campaign: one that an engine arrives at
+ * within moments, and one that it does not arrive at, since it would have to invert a hash.
  */
 #include <signal.h>
 #include <stdint.h>

@@ -1,10 +1,10 @@
 /*
- * An edge-triggered echo server that is correct, unless `--defect NAME` plants exactly one fault in it.
- * Each fault has to make the clause of spec/ECHO.md that it names fail, and without one all clauses
- * that a peer or /proc can judge have to hold.
+ * An edge-triggered echo server that is correct, unless `--defect NAME` plants exactly one fault in
+ * it. Each fault has to make the clause of spec/ECHO.md that it names fail, and without one all
+ * clauses that a peer or /proc can judge have to hold.
  *
- * A connection takes turns. It writes what it owes, and reads only when it owes nothing; readiness is
- * latched until a call would block. After the end of its input it ends its output, and keeps the
+ * A connection takes turns. It writes what it owes, and reads only when it owes nothing; readiness
+ * is latched until a call would block. After the end of its input it ends its output, and keeps the
  * descriptor until the peer has acknowledged everything.
  */
 #define _GNU_SOURCE 1

@@ -21,7 +21,8 @@ unsigned short port_argument(char *const *rest, unsigned short standard, const c
 /* A listening socket on 127.0.0.1, `flags` being SOCK_NONBLOCK or 0; port 0 picks a free one. */
 int listen_loopback(unsigned short port, int flags);
 
-/* Sets an option of the TCP or the socket level; what a listener has set, its connections inherit. */
+/* Sets an option of the TCP or the socket level; what a listener has set, its connections
+ * inherit. */
 void switch_on(int fd, int level, int option);
 
 /* Tells whoever started the server that it can be connected to. */

@@ -1,6 +1,6 @@
 /*
- * A correct echo server that is not ours: a thread for each connection, and calls that block. It shows
- * that the suite in spec/ judges by what is promised, and not by how it is done.
+ * A correct echo server that is not ours: a thread for each connection, and calls that block. It
+ * shows that the suite in spec/ judges by what is promised, and not by how it is done.
  */
 #define _GNU_SOURCE 1
 #include "common.h"

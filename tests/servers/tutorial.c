@@ -1,7 +1,7 @@
 /*
- * The server that a tutorial on the epoll API arrives at, with each of its faults, marked (1) to (10),
- * kept on purpose: the suite in spec/ has to fail on it. Only the argument, the loopback address and
- * the line that says when it is ready are additions.
+ * The server that a tutorial on the epoll API arrives at, with each of its faults, marked (1) to
+ * (10), kept on purpose: the suite in spec/ has to fail on it. Only the argument, the loopback
+ * address and the line that says when it is ready are additions.
  *
  * (10) is what is not there: one accept for each event of the listener, no limit on connections, no
  * orderly end, no choice of the address.
@@ -98,8 +98,8 @@ static void nothing(int number)
 }
 
 /*
- * The tutorial's language installs handlers of its own, so that signals interrupt waits, and makes a
- * broken pipe an error; here that takes two calls.
+ * The tutorial's language installs handlers of its own, so that signals interrupt waits, and makes
+ * a broken pipe an error; here that takes two calls.
  */
 static void signals_as_there(void)
 {
