@@ -758,7 +758,7 @@ static void a_stalled_helper_does_not_hold_up_the_end(void **state)
 	assert_string_equal(record_live(&run, UINT32_MAX), "the file is written too slowly");
 	free(run.memory);
 	assert_string_equal(recorder_close(&recorder, ECHO_RUNNING),
-			    "the file is still being written");
+			    "it was not complete yet when the server ended");
 	assert_int_equal(kill(recorder.helper, SIGCONT), 0);
 	assert_int_equal(waitpid(recorder.helper, NULL, 0),
 			 -1); /* it is gone, and leaves no zombie */
