@@ -17,6 +17,7 @@ static struct script script, again;
 static bool read(struct script *s, const char *text, size_t len, struct parse_error *error)
 {
 	s->scenarios_count = s->steps_count = s->groups_count = 0;
+	s->calls_count = s->names_count = 0;
 	s->bytes_used = 0;
 	memset(error, 'x', sizeof(*error));
 	return parse(s, "input", text, len, error);
@@ -165,9 +166,30 @@ static struct text next_step(const char *text, size_t len, size_t *at, uint32_t 
 	return (struct text){ NULL, 0 };
 }
 
+/* Steps about descriptors: every name that they use is one of their scenario. */
+static void check_call(const struct scenario *scenario, const struct call *c, size_t *used)
+{
+	uint32_t names = scenario->names_count;
+
+	CHECK(c->op > CALL_NONE && c->op < CALL_COUNT, "call-op");
+	CHECK(c->fds_count <= CALL_FDS_MAX, "call-descriptors");
+	CHECK(c->label < names || c->label == SEEN_LABEL_UNKNOWN, "call-label");
+	if (c->bytes != NULL) {
+		CHECK(c->bytes == script.bytes + *used, "call-bytes");
+		*used += c->bytes_len;
+	}
+	if (!c->judged)
+		return;
+	CHECK(c->expected.kind >= SEEN_DONE && c->expected.kind <= SEEN_WORD, "call-expected");
+	CHECK(c->expected.events_count <= SEEN_EVENTS_MAX, "call-expected");
+	CHECK(!c->expected.has_text || c->expected.count <= SEEN_TEXT_MAX, "call-expected");
+	for (uint32_t i = 0; i < c->expected.events_count; i++)
+		CHECK(c->expected.events[i].label < names, "call-label");
+}
+
 static void check_taken(const char *text, size_t len)
 {
-	uint32_t steps = 0, groups = 0, line = 0;
+	uint32_t steps = 0, calls = 0, groups = 0, names = 0, line = 0;
 	size_t used = 0, at = 0;
 
 	CHECK(script.scenarios_count >= 1 && script.scenarios_count <= SCENARIOS_MAX,
@@ -175,10 +197,14 @@ static void check_taken(const char *text, size_t len)
 	for (uint32_t i = 0; i < script.scenarios_count; i++) {
 		const struct scenario *c = &script.scenarios[i];
 
-		CHECK(c->steps_first == steps && c->steps_count >= 1, "scenario-tables");
-		CHECK(c->groups_first == groups, "scenario-tables");
+		CHECK(c->steps_first == steps && c->calls_first == calls, "scenario-tables");
+		CHECK((c->steps_count == 0) == c->of_calls, "scenario-tables");
+		CHECK((c->calls_count >= 1) == c->of_calls, "scenario-tables");
+		CHECK(c->groups_first == groups && c->names_first == names, "scenario-tables");
+		CHECK(c->names_count <= CALL_NAMES_MAX, "scenario-tables");
 		CHECK(within(c->name, text, len) && c->name.len > 0, "scenario-heading");
-		CHECK(c->line < script.steps[steps].line &&
+		CHECK(c->line < (c->of_calls ? script.calls[calls].line
+					     : script.steps[steps].line) &&
 			      line_of(text, len, c->line).len > c->name.len,
 		      "scenario-heading");
 		check_groups(c, text, len);
@@ -192,8 +218,19 @@ static void check_taken(const char *text, size_t len)
 			check_members(c, s);
 			check_bytes(s, &used);
 		}
+		for (; calls < c->calls_first + c->calls_count; calls++) {
+			const struct call *s = &script.calls[calls];
+			struct text source = next_step(text, len, &at, &line);
+
+			CHECK(s->line == line && s->source.at == source.at, "scenario-steps");
+			CHECK(s->source.len >= 1 && s->source.len <= source.len, "scenario-steps");
+			check_call(c, s, &used);
+		}
 		groups += c->groups_count;
+		names += c->names_count;
 	}
+	CHECK(calls == script.calls_count && calls <= CALLS_MAX, "scenario-tables");
+	CHECK(names == script.names_count && names <= NAMES_MAX, "scenario-tables");
 	CHECK(steps == script.steps_count && steps <= STEPS_MAX, "scenario-tables");
 	CHECK(groups == script.groups_count && groups <= GROUPS_MAX, "scenario-tables");
 	CHECK(used == script.bytes_used && used <= SCRIPT_TEXT_MAX, "scenario-tables");
@@ -220,6 +257,12 @@ static void check_same(void)
 	CHECK(script.groups_count == again.groups_count, "scenario-differs");
 	CHECK(script.bytes_used == again.bytes_used, "scenario-differs");
 	CHECK(memcmp(script.bytes, again.bytes, script.bytes_used) == 0, "scenario-differs");
+	CHECK(script.calls_count == again.calls_count, "scenario-differs");
+	for (uint32_t i = 0; i < script.calls_count; i++)
+		CHECK(script.calls[i].op == again.calls[i].op &&
+			      script.calls[i].mask == again.calls[i].mask &&
+			      script.calls[i].judged == again.calls[i].judged,
+		      "scenario-differs");
 	for (uint32_t i = 0; i < script.steps_count; i++)
 		CHECK(same_step(&script.steps[i], &again.steps[i]), "scenario-differs");
 }

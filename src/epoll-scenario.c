@@ -1,7 +1,8 @@
 /*
- * epoll-scenario: plays scenarios against a live echo server and judges what it does.
- * Exit status: 0 all passed, 1 some failed, 2 cannot run.
+ * epoll-scenario: plays scenarios on the live kernel, or against a live echo server, and judges
+ * what happens. Exit status: 0 all passed, 1 some failed, 2 cannot run.
  */
+#include "scenario/kernel.h"
 #include "scenario/live.h"
 #include "scenario/parse.h"
 #include "scenario/tap.h"
@@ -23,15 +24,19 @@
 enum { EXIT_CANNOT_RUN = 2, TIMEOUT_DEFAULT_MS = 20000, TIMEOUT_MAX_MS = 3600000, HOST_MAX = 64 };
 
 static const char usage[] =
-	"Usage: epoll-scenario --on server=HOST:PORT [OPTION]... FILE...\n"
-	"Plays scenarios against a live echo server; FILE may be - for standard input.\n"
+	"Usage: epoll-scenario [--on kernel|server=HOST:PORT] [OPTION]... FILE...\n"
+	"Plays scenarios, and judges what happens; FILE may be - for standard input.\n"
 	"\n"
-	"  --on server=HOST:PORT  the server; a numeric address ([::1]:3000) or localhost\n"
-	"  --timeout SECONDS      how long a step may make no progress (default 20)\n"
-	"  --show                 print what each read sees, and judge none\n"
+	"  --on kernel            scenarios about descriptors, on this kernel (the default)\n"
+	"  --on server=HOST:PORT  scenarios about a live echo server: a numeric address\n"
+	"                         ([::1]:3000) or localhost\n"
+	"  --timeout SECONDS      how long a step may make no progress (default 20; server only)\n"
+	"  --show                 print what comes of each step, and judge none\n"
+	"  --list                 print the names of the scenarios, and play none\n"
 	"  --help, --version      print this, or the version, and end\n"
 	"\n"
-	"Steps, one a line; a scenario opens with a line \"# name\" after a blank line:\n"
+	"A scenario opens with a line \"# name\" after a blank line; steps, one a line. About a\n"
+	"live server, where the first one is connect, storm, wait, print or run:\n"
 	"  connect NAME[*COUNT] [rcvbuf SIZE] [mss SIZE] [sndbuf SIZE] [async | -> connected | -> refused]\n"
 	"  write NAME \"text\" [by SIZE] [then WR] [settled]\n"
 	"  write NAME pattern SIZE [by SIZE] [then WR] [settled]\n"
@@ -46,11 +51,18 @@ static const char usage[] =
 	"  storm COUNT [reset]    wait SECONDS\n"
 	"  print \"text\"           run \"command\" [-> STATUS]\n"
 	"\n"
-	"The output is TAP. Exit status: 0 all passed, 1 some failed, 2 cannot run.\n";
+	"About descriptors, where it is another one (\"child\" before a step: a child does it):\n";
+
+static const char usage_end[] =
+	"\n"
+	"MASK is IN|OUT|ET and the like; EVENTS are LABEL MASK, LABEL MASK, or nothing; any step\n"
+	"may be followed by -> and an errno. The output is TAP. Exit status: 0 all passed, 1 some\n"
+	"failed, 2 cannot run.\n";
 
 static struct script script;
 static char texts[SCRIPT_TEXT_MAX];
 static size_t texts_len;
+static bool only_list;
 
 static int usage_error(const char *message, const char *value)
 {
@@ -130,38 +142,54 @@ static bool take_world(const char *text, struct address *address)
 {
 	static const char world[] = "server=";
 
+	if (strcmp(text, "kernel") == 0) {
+		address->len = 0;
+		return true;
+	}
 	return strncmp(text, world, sizeof world - 1) == 0 &&
 	       take_server(text + sizeof world - 1, address);
+}
+
+static int print_usage(void)
+{
+	fputs(usage, stdout);
+	for (uint32_t i = 0; call_syntax(i) != NULL; i++)
+		printf("  %s\n", call_syntax(i));
+	return fputs(usage_end, stdout) < 0 || fflush(stdout) != 0 ? EXIT_CANNOT_RUN : EXIT_SUCCESS;
 }
 
 /* Returns an exit status, or -1 to go on. */
 static int take_options(int argc, char **argv, struct live_options *options)
 {
 	static const struct option names[] = {
-		{ "on", required_argument, NULL, 'o' }, { "timeout", required_argument, NULL, 't' },
-		{ "show", no_argument, NULL, 's' },     { "help", no_argument, NULL, 'h' },
-		{ "version", no_argument, NULL, 'v' },  { NULL, 0, NULL, 0 },
+		{ "on", required_argument, NULL, 'o' },
+		{ "timeout", required_argument, NULL, 't' },
+		{ "show", no_argument, NULL, 's' },
+		{ "list", no_argument, NULL, 'l' },
+		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'v' },
+		{ NULL, 0, NULL, 0 },
 	};
 	int option;
 
 	while ((option = getopt_long(argc, argv, "", names, NULL)) != -1) {
 		if (option == 'o' && !take_world(optarg, &options->server))
-			return usage_error("--on expects server=HOST:PORT, not ", optarg);
+			return usage_error("--on expects kernel or server=HOST:PORT, not ", optarg);
 		if (option == 't' && !take_timeout(optarg, &options->timeout_ms))
 			return usage_error("--timeout expects seconds from 0.001 to 3600, not ",
 					   optarg);
 		if (option == 's')
-			options->show = true;
+			options->show = script.lenient = true;
+		if (option == 'l')
+			only_list = true;
 		if (option == 'h')
-			return fputs(usage, stdout) < 0 ? EXIT_CANNOT_RUN : EXIT_SUCCESS;
+			return print_usage();
 		if (option == 'v')
 			return puts("epoll-scenario " EPOLL_ECHO_VERSION) < 0 ? EXIT_CANNOT_RUN
 									      : EXIT_SUCCESS;
 		if (option == '?')
 			return EXIT_CANNOT_RUN;
 	}
-	if (options->server.len == 0)
-		return usage_error("--on server=HOST:PORT is missing", "");
 	return optind < argc ? -1 : usage_error("no FILE", "");
 }
 
@@ -212,42 +240,92 @@ static bool load(const char *name)
 
 /* Playing. */
 
-static void tell(const struct scenario *scenario, const struct live_failure *failure)
+static void tell(const char *file, uint32_t line, const struct text *source, const char *expected,
+		 const char *seen)
 {
 	struct note note;
 
 	note_clear(&note);
-	note_add(&note, "  %s:%" PRIu32 ": %.*s", scenario->file, failure->step->line,
-		 (int)failure->step->source.len, failure->step->source.at);
+	note_add(&note, "  %s:%" PRIu32 ": %.*s", file, line, (int)source->len, source->at);
 	tap_comment(note.text);
 	note_clear(&note);
-	note_add(&note, "  expected: %s", failure->expected.text);
+	note_add(&note, "  expected: %s", expected);
 	tap_comment(note.text);
 	note_clear(&note);
-	note_add(&note, "  seen: %s", failure->seen.text);
+	note_add(&note, "  seen: %s", seen);
 	tap_comment(note.text);
+}
+
+static bool play_live(struct live *live, const struct scenario *scenario, uint32_t number)
+{
+	struct live_failure failure;
+	bool passed = live_play(live, &script, scenario, &failure);
+
+	tap_point(passed, number, scenario->name.at, scenario->name.len);
+	if (!passed)
+		tell(scenario->file, failure.step->line, &failure.step->source,
+		     failure.expected.text, failure.seen.text);
+	return passed;
+}
+
+static bool play_on_kernel(const struct scenario *scenario, bool show, uint32_t number)
+{
+	static struct outcome outcome;
+	const struct call *call;
+
+	kernel_play(&script, scenario, show, &outcome);
+	call = outcome.call;
+	if (outcome.how == OUTCOME_SKIPPED) {
+		tap_skip(number, scenario->name.at, scenario->name.len, outcome.why.text);
+		return true;
+	}
+	tap_point(outcome.how == OUTCOME_PASSED, number, scenario->name.at, scenario->name.len);
+	if (outcome.how == OUTCOME_FAILED)
+		tell(scenario->file, call->line, &call->source, outcome.expected.text,
+		     outcome.seen.text);
+	if (outcome.how == OUTCOME_BROKEN && call != NULL)
+		tell(scenario->file, call->line, &call->source, "a call that can be made",
+		     outcome.why.text);
+	if (outcome.how == OUTCOME_BROKEN && call == NULL)
+		tap_comment(outcome.why.text);
+	return outcome.how == OUTCOME_PASSED;
+}
+
+static int list(void)
+{
+	for (uint32_t i = 0; i < script.scenarios_count; i++)
+		printf("%.*s\n", (int)script.scenarios[i].name.len, script.scenarios[i].name.at);
+	return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_CANNOT_RUN;
 }
 
 static int play(const struct live_options *options)
 {
-	struct live *live = live_open(options);
-	struct live_failure failure;
+	bool on_server = options->server.len > 0;
+	struct live *live = on_server ? live_open(options) : NULL;
 	int status = EXIT_SUCCESS;
 
-	if (!live)
+	if (on_server ? !live : !kernel_open())
 		return usage_error("out of memory", "");
 	tap_plan(script.scenarios_count);
 	for (uint32_t i = 0; i < script.scenarios_count; i++) {
 		const struct scenario *scenario = &script.scenarios[i];
-		bool passed = live_play(live, &script, scenario, &failure);
+		bool passed = true;
 
-		tap_point(passed, i + 1, scenario->name.at, scenario->name.len);
-		if (passed)
-			continue;
-		tell(scenario, &failure);
-		status = EXIT_FAILURE;
+		if (scenario->of_calls == on_server)
+			tap_skip(
+				i + 1, scenario->name.at, scenario->name.len,
+				on_server
+					? "it is about descriptors: --on kernel plays it"
+					: "it is about a live server: --on server=HOST:PORT plays it");
+		else if (on_server)
+			passed = play_live(live, scenario, i + 1);
+		else
+			passed = play_on_kernel(scenario, options->show, i + 1);
+		if (!passed)
+			status = EXIT_FAILURE;
 	}
-	live_close(live);
+	if (live)
+		live_close(live);
 	return ferror(stdout) ? EXIT_CANNOT_RUN : status;
 }
 
@@ -272,6 +350,8 @@ int main(int argc, char **argv)
 	while (optind < argc)
 		if (!load(argv[optind++]))
 			return EXIT_CANNOT_RUN;
+	if (only_list)
+		return list();
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGCHLD, SIG_DFL); /* inherited as ignored, it would hide how commands end */
 	raise_descriptors();

@@ -6,6 +6,10 @@
  * only a comment. A line holds one step. What must be observed stands right of "->". "# " ends a
  * line early.
  *
+ * A scenario is about descriptors and the system calls on them (call.h), for the worlds that have
+ * them, or, if its first step is one of connect, storm, wait, print and run, about a live server
+ * and connections to it:
+ *
  *      connect NAME[*COUNT] [rcvbuf SIZE] [mss SIZE] [sndbuf SIZE] [async | -> connected | -> refused]
  *      write NAME "text" [by SIZE] [then WR] [settled]
  *      write NAME pattern SIZE [by SIZE] [then WR] [settled]
@@ -34,6 +38,9 @@
 #ifndef SCENARIO_PARSE_H
 #define SCENARIO_PARSE_H
 
+#include "call.h"
+#include "text.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -41,6 +48,8 @@
 enum {
 	SCENARIOS_MAX = 1024,
 	STEPS_MAX = 16384,
+	CALLS_MAX = 16384,       /* steps about descriptors, over all scenarios, */
+	NAMES_MAX = 8192,        /* and their names */
 	GROUPS_MAX = 4096,       /* names, over all scenarios */
 	CONNECTIONS_MAX = 16384, /* of one scenario */
 	FLOODS_MAX = 16,         /* at the same time */
@@ -82,11 +91,6 @@ enum step_op {
 
 enum step_shutdown { SHUTDOWN_NONE = 0, SHUTDOWN_RD, SHUTDOWN_WR, SHUTDOWN_RDWR };
 
-struct text {
-	const char *at; /* not ended by NUL */
-	size_t len;
-};
-
 struct group {
 	struct text name;
 	uint32_t first, count;             /* connections of the scenario, numbered from 0 */
@@ -119,14 +123,20 @@ struct scenario {
 	uint32_t steps_first, steps_count;
 	uint32_t groups_first, groups_count;
 	uint32_t connections;
+	bool of_calls; /* it is about descriptors: then it has no steps, but calls */
+	uint32_t calls_first, calls_count;
+	uint32_t names_first, names_count;
 };
 
 struct script {
-	uint32_t scenarios_count, steps_count, groups_count;
+	uint32_t scenarios_count, steps_count, groups_count, calls_count, names_count;
+	bool lenient; /* set before parsing: no observation needs to be expected */
 	size_t bytes_used;
 	struct scenario scenarios[SCENARIOS_MAX];
 	struct step steps[STEPS_MAX];
 	struct group groups[GROUPS_MAX];
+	struct call calls[CALLS_MAX];
+	struct text names[NAMES_MAX];
 	uint8_t bytes[SCRIPT_TEXT_MAX]; /* the strings, without their escapes */
 };
 

@@ -12,6 +12,8 @@
 void tap_plan(uint32_t count);
 void tap_point(bool ok, uint32_t number, const char *name, size_t len);
 
+void tap_skip(uint32_t number, const char *name, size_t len, const char *reason);
+
 /* A line of diagnostics. */
 void tap_comment(const char *text);
 
