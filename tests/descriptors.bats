@@ -1,0 +1,115 @@
+#!/usr/bin/env bats
+# ECHO-110, ECHO-111, ECHO-140: a judge that cannot condemn is none: scenarios about descriptors that are wrong.
+
+bats_load_library bats-support
+bats_load_library bats-assert
+bats_require_minimum_version 1.5.0
+
+SCENARIO=$BATS_TEST_DIRNAME/../build/epoll-scenario
+
+# Plays the scenario on standard input, under a heading.
+play() {
+	{
+		echo '# it'
+		cat
+	} >"$BATS_TEST_TMPDIR/it.scenario"
+	cd "$BATS_TEST_TMPDIR"
+	run --separate-stderr "$SCENARIO" "$@" it.scenario
+}
+
+# The only point failed, at this line, with these two.
+assert_condemned() {
+	assert_failure 1
+	assert_line --index 1 'not ok 1 - it'
+	assert_line --index 2 --partial "it.scenario:$1: "
+	assert_line --index 3 "#   expected: $2"
+	assert_line --index 4 "#   seen: $3"
+}
+
+@test "ECHO-110: events that are missing, too many, of another mask or in another order are condemned" {
+	local made=$'eventfd v 1\neventfd w 1\nepoll e\nadd e v IN\nadd e w IN\n'
+	play <<<"${made}wait e -> nothing"
+	assert_condemned 7 'nothing' 'v IN, w IN'
+	play <<<"${made}wait e -> v IN"
+	assert_condemned 7 'v IN' 'v IN, w IN'
+	play <<<"${made}wait e -> w IN, v IN"
+	assert_condemned 7 'w IN, v IN' 'v IN, w IN'
+	play <<<"${made}wait e -> v IN|OUT, w IN"
+	assert_condemned 7 'v IN|OUT, w IN' 'v IN, w IN'
+	play <<<"${made}wait e -> EBADF"
+	assert_condemned 7 'EBADF' 'v IN, w IN'
+}
+
+@test "ECHO-110: another errno, a success and a failure that nobody expected are condemned" {
+	play <<<$'epoll e\nadd e e IN -> EBADF'
+	assert_condemned 3 'EBADF' 'EINVAL'
+	play <<<$'epoll e\neventfd v\nadd e v IN -> EEXIST'
+	assert_condemned 4 'EEXIST' 'done'
+	play <<<$'epoll e\nadd e e IN'
+	assert_condemned 3 'done' 'EINVAL'
+}
+
+@test "ECHO-110: other bytes, counts, masks and words are condemned" {
+	play <<<$'unix a b\nwrite a "abc"\nread b -> "abd"'
+	assert_condemned 4 '"abd"' '"abc"'
+	play <<<$'unix a b\nwrite a "abc"\nread b -> EOF'
+	assert_condemned 4 'EOF' '"abc"'
+	play <<<$'unix a b\nread b -> "x"'
+	assert_condemned 3 '"x"' 'EAGAIN'
+	play <<<$'unix a b\nwrite a "abc"\nqueued b -> 2'
+	assert_condemned 4 '2' '3'
+	play <<<$'eventfd v\npoll v IN|OUT -> IN'
+	assert_condemned 3 'IN' 'OUT'
+	play <<<$'listener l\nclose l\nconnect c l'
+	assert_condemned 4 'connected' 'refused'
+	play <<<$'eventfd v\nepoll e\nadd e v IN\nwaiter w e\nwoken w -> v IN'
+	assert_condemned 6 'v IN' 'asleep'
+	play <<<$'eventfd v\nepoll e\nadd e v IN\nwaiter w e\nwrite v 1\nasleep w'
+	assert_condemned 7 'done' 'awake'
+}
+
+@test "ECHO-111: what is wrong in a script is told with its place, and exit status 2" {
+	play <<<$'epoll e\nadd e v IN'
+	assert_failure 2
+	assert_equal "$stderr" "it.scenario:3:7: expected a name that was made before, not 'v'"
+	play <<<$'epoll e\nadd e e INN'
+	assert_equal "$stderr" 'it.scenario:3:9: expected a mask such as IN|OUT|ET, 0x200 or 0'
+	play <<<$'epoll e\nwait e'
+	assert_equal "$stderr" "it.scenario:3:7: expected '->' and what is observed; -> EVENTS"
+	play <<<$'epoll e\nadd e e IN -> ENOTHING'
+	assert_equal "$stderr" 'it.scenario:3:15: expected an errno such as ENOENT'
+	play <<<$'epoll e\nfrobnicate e'
+	assert_equal "$stderr" "it.scenario:3:1: expected a step, such as 'epoll NEW' (see --help)"
+}
+
+@test "ECHO-111: a scenario for another world is skipped, and says so" {
+	play <<<'connect a'
+	assert_success
+	assert_line --index 1 'ok 1 - it # SKIP it is about a live server: --on server=HOST:PORT plays it'
+}
+
+@test "ECHO-140: --show prints what comes of each step, as a scenario says it" {
+	play --show <<<$'eventfd v 1\nepoll e\nadd e v IN\nwait e\nadd e v IN\nread v'
+	assert_success
+	assert_line --index 1 '#   eventfd v 1'
+	assert_line --index 4 '#   wait e -> v IN'
+	assert_line --index 5 '#   add e v IN -> EEXIST'
+	assert_line --index 6 '#   read v -> 1'
+}
+
+@test "ECHO-111: a scenario that dies or does not end takes nothing along" {
+	play <<<$'fork f\nepoll e\nwaiter w e'
+	assert_success
+	play <<<$'limit 0\npipe r w'
+	assert_condemned 3 'done' 'EMFILE'
+	run pgrep -f "$SCENARIO it[.]scenario"
+	refute_output
+}
+
+@test "ECHO-140: the README shows what this kernel does" {
+	cd "$BATS_TEST_DIRNAME/.."
+	run "$SCENARIO" --show docs/surprises.scenario
+	assert_success
+	sed -n '/--show docs\/surprises.scenario$/,/^$/{s/^    //;p}' README.md | sed '1d;$d' >"$BATS_TEST_TMPDIR/readme"
+	diff "$BATS_TEST_TMPDIR/readme" - <<<"$output"
+}
