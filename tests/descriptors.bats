@@ -13,7 +13,7 @@ play() {
 		echo '# it'
 		cat
 	} >"$BATS_TEST_TMPDIR/it.scenario"
-	cd "$BATS_TEST_TMPDIR"
+	cd "$BATS_TEST_TMPDIR" || return
 	run --separate-stderr "$SCENARIO" "$@" it.scenario
 }
 
