@@ -55,6 +55,10 @@ static enum world_answer do_write(struct kernel *k, const struct call *call, str
 		*seen = (struct seen){ .kind = SEEN_COUNT, .count = call->count };
 		return WORLD_DONE;
 	}
+	if (call->bytes == NULL && call->count > CALL_MAX) {
+		note_add(why, "one write is of %d bytes at most", CALL_MAX);
+		return WORLD_BROKEN;
+	}
 	if (call->bytes == NULL)
 		memset(room, 'x', sizeof(room));
 	count = write(fd, call->bytes != NULL ? call->bytes : room, (size_t)call->count);
@@ -228,8 +232,11 @@ static enum world_answer queued(const struct call *call, struct seen *seen)
 static enum world_answer urgent(struct kernel *k, const struct call *call, struct seen *seen,
 				struct note *why)
 {
-	if (send(call->fds[0], call->bytes != NULL ? call->bytes : room, (size_t)call->count,
-		 MSG_OOB) < 0)
+	if (call->bytes == NULL) {
+		note_add(why, "urgent data is a text");
+		return WORLD_BROKEN;
+	}
+	if (send(call->fds[0], call->bytes, (size_t)call->count, MSG_OOB) < 0)
 		return kernel_failed(seen);
 	return settle(k, call, why);
 }

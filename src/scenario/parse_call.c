@@ -298,8 +298,7 @@ static bool take_data(struct parser *p)
 	if (at_number(p)) {
 		if (!take_integer(p, &p->call->count))
 			return false;
-		return (p->call->count >= 0 && p->call->count <= CALL_MAX) ||
-		       lex_fail(p, start, "a number of bytes up to %u", (unsigned int)CALL_MAX);
+		return p->call->count >= 0 || lex_fail(p, start, "a number that is not negative");
 	}
 	if (!lex_string(p, "\"text\" or a number of bytes", &p->call->bytes, &p->call->bytes_len))
 		return false;
