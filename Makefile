@@ -131,6 +131,9 @@ corpus: $(BUILD)/fuzz/codec ## Compile seeds and regressions to build/corpus
 seeds: programs fuzz-targets ## Record `bats spec/`, and make seeds of it in build/seeds
 	@exec ci/seeds
 
+static: ## Build build/static/epoll-scenario, one file with all clauses, for any Linux
+	@$(MAKE) --no-print-directory BUILD=build/static LDFLAGS=-static-pie build/static/epoll-scenario
+
 INSTALLED := bin/epoll-echo bin/epoll-replay share/man/man8/epoll-echo.8 share/man/man1/epoll-replay.1
 
 install: $(BUILD)/epoll-echo $(BUILD)/epoll-replay ## Install the programs and their manual pages; PREFIX and DESTDIR as usual
@@ -170,6 +173,9 @@ diagram: $(BUILD)/diagram ## Write docs/STATES.md from the engine's table of sta
 diagram-check: $(BUILD)/diagram ## Check that docs/STATES.md is what that table says
 	$< | diff -u docs/STATES.md -
 
+# What it takes in is no header, which the compiler would tell of.
+$(BUILD)/obj/src/scenario/clauses.o: $(wildcard spec/epoll/*.scenario)
+
 everything: programs unit-tests servers fuzz-targets $(BUILD)/fuzz/codec $(call objects,$(wildcard tests/short.c)) ## Build all there is, in one mode
 
 unit-tests: $(TESTS:%=$(BUILD)/tests/%) ## Build the unit tests
@@ -178,7 +184,7 @@ servers: $(SERVERS:%=$(BUILD)/servers/%) ## Build the servers that the specifica
 
 programs-for-test: everything corpus afl-mutator $(TEST_MODES) ## Build all that the tests run
 
-.PHONY: all programs run test fuzz fuzz-canaries regress smoke coverage corpus seeds afl-mutator install uninstall help clean format format-check lint pure diagram diagram-check everything \
+.PHONY: all programs run test fuzz fuzz-canaries regress smoke coverage corpus seeds static afl-mutator install uninstall help clean format format-check lint pure diagram diagram-check everything \
 	unit-tests servers fuzz-targets programs-for-test $(MODES) FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:

@@ -2,6 +2,7 @@
  * epoll-scenario: plays scenarios on the live kernel, or against a live echo server, and judges
  * what happens. Exit status: 0 all passed, 1 some failed, 2 cannot run.
  */
+#include "scenario/clauses.h"
 #include "scenario/kernel.h"
 #include "scenario/live.h"
 #include "scenario/parse.h"
@@ -16,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/utsname.h>
 
 #ifndef EPOLL_ECHO_VERSION
 #define EPOLL_ECHO_VERSION "unreleased"
@@ -32,6 +34,8 @@ static const char usage[] =
 	"                         ([::1]:3000) or localhost\n"
 	"  --timeout SECONDS      how long a step may make no progress (default 20; server only)\n"
 	"  --show                 print what comes of each step, and judge none\n"
+	"  --conformance          play all clauses of spec/EPOLL.md, which are in this program, and\n"
+	"                         end with how many hold, by group\n"
 	"  --list                 print the names of the scenarios, and play none\n"
 	"  --help, --version      print this, or the version, and end\n"
 	"\n"
@@ -62,7 +66,7 @@ static const char usage_end[] =
 static struct script script;
 static char texts[SCRIPT_TEXT_MAX];
 static size_t texts_len;
-static bool only_list;
+static bool only_list, conformance;
 
 static int usage_error(const char *message, const char *value)
 {
@@ -166,6 +170,7 @@ static int take_options(int argc, char **argv, struct live_options *options)
 		{ "timeout", required_argument, NULL, 't' },
 		{ "show", no_argument, NULL, 's' },
 		{ "list", no_argument, NULL, 'l' },
+		{ "conformance", no_argument, NULL, 'c' },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'v' },
 		{ NULL, 0, NULL, 0 },
@@ -180,6 +185,8 @@ static int take_options(int argc, char **argv, struct live_options *options)
 					   optarg);
 		if (option == 's')
 			options->show = script.lenient = true;
+		if (option == 'c')
+			conformance = true;
 		if (option == 'l')
 			only_list = true;
 		if (option == 'h')
@@ -190,7 +197,9 @@ static int take_options(int argc, char **argv, struct live_options *options)
 		if (option == '?')
 			return EXIT_CANNOT_RUN;
 	}
-	return optind < argc ? -1 : usage_error("no FILE", "");
+	if (conformance && (optind < argc || options->server.len > 0))
+		return usage_error("--conformance plays no FILE, and on the kernel only", "");
+	return optind < argc || conformance ? -1 : usage_error("no FILE", "");
 }
 
 /* Scripts. */
@@ -214,12 +223,22 @@ static bool read_text(const char *name, FILE *file, size_t *len)
 	return true;
 }
 
+static bool parse_text(const char *name, const char *text, size_t len)
+{
+	struct parse_error error;
+
+	if (parse(&script, name, text, len, &error))
+		return true;
+	fprintf(stderr, "%s:%" PRIu32 ":%" PRIu32 ": expected %s\n", name, error.line, error.column,
+		error.expected);
+	return false;
+}
+
 static bool load(const char *name)
 {
 	bool is_stdin = strcmp(name, "-") == 0;
 	FILE *file = is_stdin ? stdin : fopen(name, "re");
 	const char *text = texts + texts_len;
-	struct parse_error error;
 	size_t len = 0;
 	bool good;
 
@@ -231,11 +250,7 @@ static bool load(const char *name)
 	texts_len += len;
 	if (!good)
 		return false;
-	if (parse(&script, is_stdin ? "stdin" : name, text, len, &error))
-		return true;
-	fprintf(stderr, "%s:%" PRIu32 ":%" PRIu32 ": expected %s\n", is_stdin ? "stdin" : name,
-		error.line, error.column, error.expected);
-	return false;
+	return parse_text(is_stdin ? "stdin" : name, text, len);
 }
 
 /* Playing. */
@@ -256,7 +271,8 @@ static void tell(const char *file, uint32_t line, const struct text *source, con
 	tap_comment(note.text);
 }
 
-static bool play_live(struct live *live, const struct scenario *scenario, uint32_t number)
+static enum outcome_how play_live(struct live *live, const struct scenario *scenario,
+				  uint32_t number)
 {
 	struct live_failure failure;
 	bool passed = live_play(live, &script, scenario, &failure);
@@ -265,10 +281,10 @@ static bool play_live(struct live *live, const struct scenario *scenario, uint32
 	if (!passed)
 		tell(scenario->file, failure.step->line, &failure.step->source,
 		     failure.expected.text, failure.seen.text);
-	return passed;
+	return passed ? OUTCOME_PASSED : OUTCOME_FAILED;
 }
 
-static bool play_on_kernel(const struct scenario *scenario, bool show, uint32_t number)
+static enum outcome_how play_on_kernel(const struct scenario *scenario, bool show, uint32_t number)
 {
 	static struct outcome outcome;
 	const struct call *call;
@@ -277,7 +293,7 @@ static bool play_on_kernel(const struct scenario *scenario, bool show, uint32_t 
 	call = outcome.call;
 	if (outcome.how == OUTCOME_SKIPPED) {
 		tap_skip(number, scenario->name.at, scenario->name.len, outcome.why.text);
-		return true;
+		return outcome.how;
 	}
 	tap_point(outcome.how == OUTCOME_PASSED, number, scenario->name.at, scenario->name.len);
 	if (outcome.how == OUTCOME_FAILED)
@@ -288,7 +304,67 @@ static bool play_on_kernel(const struct scenario *scenario, bool show, uint32_t 
 		     outcome.why.text);
 	if (outcome.how == OUTCOME_BROKEN && call == NULL)
 		tap_comment(outcome.why.text);
-	return outcome.how == OUTCOME_PASSED;
+	return outcome.how;
+}
+
+/* Conformance: how many clauses of each group hold. A group is what its numbers have in common. */
+
+enum { GROUPS_SHOWN_MAX = 64 };
+
+static struct {
+	struct text name;
+	uint32_t held, skipped, count;
+} groups[GROUPS_SHOWN_MAX];
+
+static struct text group_of(const struct text *name)
+{
+	size_t len = 0, dash = 0;
+
+	for (; len < name->len && name->at[len] != ':'; len++)
+		if (name->at[len] == '-')
+			dash = len;
+	return (struct text){ name->at, dash };
+}
+
+static void count(const struct scenario *scenario, enum outcome_how how)
+{
+	struct text name = group_of(&scenario->name);
+	uint32_t i = 0;
+
+	while (i < GROUPS_SHOWN_MAX - 1 && groups[i].count > 0 &&
+	       (groups[i].name.len != name.len ||
+		memcmp(groups[i].name.at, name.at, name.len) != 0))
+		i++;
+	groups[i].name = name;
+	groups[i].count++;
+	groups[i].held += how == OUTCOME_PASSED;
+	groups[i].skipped += how == OUTCOME_SKIPPED;
+}
+
+static void tell_count(const struct text *name, uint32_t held, uint32_t skipped, uint32_t count)
+{
+	printf("# %-12.*s %" PRIu32 " of %" PRIu32 " clauses hold", (int)name->len, name->at, held,
+	       count);
+	if (skipped > 0)
+		printf(", %" PRIu32 " skipped", skipped);
+}
+
+static void tell_groups(void)
+{
+	uint32_t held = 0, skipped = 0, all = 0;
+	struct utsname kernel;
+
+	for (uint32_t i = 0; i < GROUPS_SHOWN_MAX && groups[i].count > 0; i++) {
+		tell_count(&groups[i].name, groups[i].held, groups[i].skipped, groups[i].count);
+		putchar('\n');
+		held += groups[i].held;
+		skipped += groups[i].skipped;
+		all += groups[i].count;
+	}
+	tell_count(&(struct text){ "all", 3 }, held, skipped, all);
+	if (uname(&kernel) == 0)
+		printf(", on %s %s %s", kernel.sysname, kernel.release, kernel.machine);
+	putchar('\n');
 }
 
 static int list(void)
@@ -309,7 +385,7 @@ static int play(const struct live_options *options)
 	tap_plan(script.scenarios_count);
 	for (uint32_t i = 0; i < script.scenarios_count; i++) {
 		const struct scenario *scenario = &script.scenarios[i];
-		bool passed = true;
+		enum outcome_how how = OUTCOME_SKIPPED;
 
 		if (scenario->of_calls == on_server)
 			tap_skip(
@@ -318,12 +394,15 @@ static int play(const struct live_options *options)
 					? "it is about descriptors: --on kernel plays it"
 					: "it is about a live server: --on server=HOST:PORT plays it");
 		else if (on_server)
-			passed = play_live(live, scenario, i + 1);
+			how = play_live(live, scenario, i + 1);
 		else
-			passed = play_on_kernel(scenario, options->show, i + 1);
-		if (!passed)
+			how = play_on_kernel(scenario, options->show, i + 1);
+		if (how != OUTCOME_PASSED && how != OUTCOME_SKIPPED)
 			status = EXIT_FAILURE;
+		count(scenario, how);
 	}
+	if (conformance)
+		tell_groups();
 	if (live)
 		live_close(live);
 	return ferror(stdout) ? EXIT_CANNOT_RUN : status;
@@ -347,6 +426,9 @@ int main(int argc, char **argv)
 
 	if (status >= 0)
 		return status;
+	if (conformance &&
+	    !parse_text("clauses", clauses_begin, (size_t)(clauses_end - clauses_begin)))
+		return EXIT_CANNOT_RUN;
 	while (optind < argc)
 		if (!load(argv[optind++]))
 			return EXIT_CANNOT_RUN;

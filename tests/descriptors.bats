@@ -113,3 +113,35 @@ assert_condemned() {
 	sed -n '/--show docs\/surprises.scenario$/,/^$/{s/^    //;p}' README.md | sed '1d;$d' >"$BATS_TEST_TMPDIR/readme"
 	diff "$BATS_TEST_TMPDIR/readme" - <<<"$output"
 }
+
+@test "ECHO-141: all clauses are in the program, and it tells how many hold" {
+	clauses=$(grep -c '^- \*\*EPOLL-' "$BATS_TEST_DIRNAME/../spec/EPOLL.md")
+	cd "$BATS_TEST_TMPDIR"
+	run "$SCENARIO" --conformance
+	assert_success
+	assert_line --index 0 "1..$clauses"
+	assert_line --regexp '^# EPOLL-TCP +[0-9]+ of [0-9]+ clauses hold'
+	assert_line --index -1 --regexp "^# all +$clauses of $clauses clauses hold, on Linux "
+	run --separate-stderr "$SCENARIO" --conformance x
+	assert_failure 2
+}
+
+@test "ECHO-141: in an empty root, what needs /proc or /dev is skipped and the rest holds" {
+	[ "$(id -u)" -eq 0 ] || skip 'chroot needs root'
+	make -s -C "$BATS_TEST_DIRNAME/.." static >/dev/null 2>&1
+	mkdir "$BATS_TEST_TMPDIR/root"
+	cp "$BATS_TEST_DIRNAME/../build/static/epoll-scenario" "$BATS_TEST_TMPDIR/root"
+	run chroot "$BATS_TEST_TMPDIR/root" /epoll-scenario --conformance
+	assert_success
+	assert_line --partial '# SKIP /proc is not there'
+	assert_line --index -1 --regexp '^# all +[0-9]+ of [0-9]+ clauses hold, [0-9]+ skipped, on Linux '
+	run ls "$BATS_TEST_TMPDIR/root"
+	assert_output epoll-scenario
+}
+
+@test "ECHO-111: --list names the scenarios of files" {
+	run "$SCENARIO" --list "$BATS_TEST_DIRNAME/../docs/surprises.scenario"
+	assert_success
+	assert_equal "${#lines[@]}" 10
+	assert_line --index 9 --partial 'EPOLL-THR-1: '
+}

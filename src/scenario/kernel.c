@@ -42,6 +42,17 @@ enum world_answer kernel_failed(struct seen *seen)
 	return WORLD_DONE;
 }
 
+enum world_answer kernel_missing(struct note *why, const char *path)
+{
+	note_add(why, "%s is not there", path);
+	return WORLD_NOT_COVERED;
+}
+
+bool kernel_has_proc(void)
+{
+	return access("/proc/self/stat", R_OK) == 0;
+}
+
 bool kernel_place(struct kernel *k, int fd, int number, enum thing_kind kind)
 {
 	if (fd < 0)

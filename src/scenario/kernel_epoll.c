@@ -112,10 +112,8 @@ static enum world_answer interest(const struct call *call, struct seen *seen, st
 
 	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", call->fds[0]);
 	file = fopen(path, "re");
-	if (file == NULL) {
-		note_add(why, "%s: %s", path, strerror(errno));
-		return WORLD_BROKEN;
-	}
+	if (file == NULL)
+		return kernel_missing(why, path);
 	while (fgets(line, sizeof(line), file) != NULL) {
 		if (sscanf(line, "tfd: %u events: %x data: %" SCNx64, &fd, &mask, &data) != 3)
 			continue;

@@ -59,10 +59,13 @@ static enum world_answer make_pipe(struct kernel *k, const struct call *call, st
 /* A name in a folder of its own, gone before anybody else can find it. */
 static int open_scratch(const char *name, int (*make_it)(const char *path))
 {
-	char folder[] = "/tmp/epoll-scenario-XXXXXX", path[64];
+	char tmp[] = "/tmp/epoll-scenario-XXXXXX", here[] = "epoll-scenario-XXXXXX", path[64];
+	const char *folder = mkdtemp(tmp);
 	int fd, error;
 
-	if (mkdtemp(folder) == NULL)
+	if (folder == NULL)
+		folder = mkdtemp(here);
+	if (folder == NULL)
 		return -1;
 	snprintf(path, sizeof(path), "%s/%s", folder, name);
 	fd = make_it(path);
@@ -205,6 +208,8 @@ static enum world_answer do_connect(struct kernel *k, const struct call *call, s
 			 call->source.at);
 		return WORLD_BROKEN;
 	}
+	if (!kernel_has_proc())
+		return kernel_missing(why, "/proc");
 	if (!thing->open && !kernel_place(k, socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0),
 					  call->fds[0], THING_TCP))
 		return kernel_failed(seen);
@@ -410,6 +415,8 @@ enum world_answer kernel_make(struct kernel *k, const struct call *call, struct 
 	case CALL_INOTIFY:
 		return make_inotify(k, call, seen);
 	case CALL_PTY:
+		if (access("/dev/ptmx", F_OK) != 0)
+			return kernel_missing(why, "/dev/ptmx");
 		return make_pty(k, call, seen);
 	case CALL_PIDFD:
 		return make(k, call,
@@ -422,6 +429,8 @@ enum world_answer kernel_make(struct kernel *k, const struct call *call, struct 
 	case CALL_MEMFD:
 		return make(k, call, memfd_create("scenario", 0), seen);
 	case CALL_NULL:
+		if (access("/dev/null", F_OK) != 0)
+			return kernel_missing(why, "/dev/null");
 		return make(k, call, open("/dev/null", O_RDWR), seen);
 	case CALL_EPOLL:
 		return make(k, call, epoll_create1(0), seen);

@@ -77,6 +77,8 @@ static enum world_answer start(struct kernel *k, const struct call *call, struct
 	int index = call->fds[0] - CALL_NUMBER_FIRST, error;
 	struct waiter *waiter = &k->waiters[index];
 
+	if (!kernel_has_proc())
+		return kernel_missing(why, "/proc");
 	*waiter = (struct waiter){
 		.epoll = call->fds[1],
 		.max = (call->options & OPTION_MAX) != 0 ? (int)call->count : SEEN_EVENTS_MAX,

@@ -71,6 +71,10 @@ struct thing *kernel_thing(struct kernel *k, int fd);
 /* errno as what was seen. */
 enum world_answer kernel_failed(struct seen *seen);
 
+/* A file of the system that is not there, such as proc(5) in an empty root. */
+enum world_answer kernel_missing(struct note *why, const char *path);
+bool kernel_has_proc(void);
+
 /* Gives a descriptor the number of its name. False: errno, and it is closed. */
 bool kernel_place(struct kernel *k, int fd, int number, enum thing_kind kind);
 
