@@ -36,7 +36,7 @@ static const char usage[] =
 	"  --show                 print what comes of each step, and judge none\n"
 	"  --conformance          play all clauses of spec/EPOLL.md, which are in this program, and\n"
 	"                         end with how many hold, by group\n"
-	"  --list                 print the names of the scenarios, and play none\n"
+	"  --list [--json]        print the names of the scenarios, and play none\n"
 	"  --help, --version      print this, or the version, and end\n"
 	"\n"
 	"A scenario opens with a line \"# name\" after a blank line; steps, one a line. About a\n"
@@ -66,7 +66,7 @@ static const char usage_end[] =
 static struct script script;
 static char texts[SCRIPT_TEXT_MAX];
 static size_t texts_len;
-static bool only_list, conformance;
+static bool only_list, conformance, json;
 
 static int usage_error(const char *message, const char *value)
 {
@@ -171,6 +171,7 @@ static int take_options(int argc, char **argv, struct live_options *options)
 		{ "show", no_argument, NULL, 's' },
 		{ "list", no_argument, NULL, 'l' },
 		{ "conformance", no_argument, NULL, 'c' },
+		{ "json", no_argument, NULL, 'j' },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'v' },
 		{ NULL, 0, NULL, 0 },
@@ -185,6 +186,8 @@ static int take_options(int argc, char **argv, struct live_options *options)
 					   optarg);
 		if (option == 's')
 			options->show = script.lenient = true;
+		if (option == 'j')
+			json = true;
 		if (option == 'c')
 			conformance = true;
 		if (option == 'l')
@@ -197,6 +200,8 @@ static int take_options(int argc, char **argv, struct live_options *options)
 		if (option == '?')
 			return EXIT_CANNOT_RUN;
 	}
+	if (json && !only_list)
+		return usage_error("--json is a form of --list", "");
 	if (conformance && (optind < argc || options->server.len > 0))
 		return usage_error("--conformance plays no FILE, and on the kernel only", "");
 	return optind < argc || conformance ? -1 : usage_error("no FILE", "");
@@ -367,9 +372,42 @@ static void tell_groups(void)
 	putchar('\n');
 }
 
+/* JSON (RFC 8259) wants quotes, backslashes and control characters escaped. */
+static void put_json(const char *at, size_t len)
+{
+	putchar('"');
+	for (size_t i = 0; i < len; i++) {
+		unsigned char byte = (unsigned char)at[i];
+
+		if (byte < ' ')
+			printf("\\u%04x", byte);
+		else if (byte == '"' || byte == '\\')
+			printf("\\%c", byte);
+		else
+			putchar(byte);
+	}
+	putchar('"');
+}
+
+static void list_as_json(void)
+{
+	for (uint32_t i = 0; i < script.scenarios_count; i++) {
+		const struct scenario *scenario = &script.scenarios[i];
+
+		printf("%s{\"name\": ", i == 0 ? "[" : ",\n ");
+		put_json(scenario->name.at, scenario->name.len);
+		printf(", \"file\": ");
+		put_json(scenario->file, strlen(scenario->file));
+		printf(", \"line\": %" PRIu32 "}", scenario->line);
+	}
+	puts("]");
+}
+
 static int list(void)
 {
-	for (uint32_t i = 0; i < script.scenarios_count; i++)
+	if (json)
+		list_as_json();
+	for (uint32_t i = 0; !json && i < script.scenarios_count; i++)
 		printf("%.*s\n", (int)script.scenarios[i].name.len, script.scenarios[i].name.at);
 	return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_CANNOT_RUN;
 }

@@ -144,4 +144,10 @@ assert_condemned() {
 	assert_success
 	assert_equal "${#lines[@]}" 10
 	assert_line --index 9 --partial 'EPOLL-THR-1: '
+	printf '# a "name"\nepoll e\n' >"$BATS_TEST_TMPDIR/it.scenario"
+	run python3 -c 'import json, sys; print(json.load(sys.stdin))' \
+		< <("$SCENARIO" --list --json "$BATS_TEST_TMPDIR/it.scenario")
+	assert_output "[{'name': 'a \"name\"', 'file': '$BATS_TEST_TMPDIR/it.scenario', 'line': 1}]"
+	run --separate-stderr "$SCENARIO" --json "$BATS_TEST_TMPDIR/it.scenario"
+	assert_failure 2
 }
