@@ -174,7 +174,7 @@ diagram-check: $(BUILD)/diagram ## Check that docs/STATES.md is what that table 
 	$< | diff -u docs/STATES.md -
 
 # What it takes in is no header, which the compiler would tell of.
-$(BUILD)/obj/src/scenario/clauses.o: $(wildcard spec/epoll/*.scenario)
+$(BUILD)/obj/src/epoll-scenario.o: $(wildcard spec/epoll/*.scenario)
 
 everything: programs unit-tests servers fuzz-targets $(BUILD)/fuzz/codec $(call objects,$(wildcard tests/short.c)) ## Build all there is, in one mode
 
