@@ -51,6 +51,14 @@ holds() {
 	holds entries
 }
 
+@test "EPOLL-CTL-1 and on: the model of epoll says the same, or says what it lacks" {
+	run "$ROOT/build/epoll-scenario" --on model "$BATS_TEST_DIRNAME"/epoll/*.scenario
+	assert_success
+	refute_line --regexp '^not ok'
+	[ "$(grep -cv SKIP <<<"$output")" -gt 110 ]
+	assert_line --regexp "# SKIP the model has no tcp \('tcp c s'\)"
+}
+
 @test "EPOLL-CTL-1: every scenario file is one of these" {
 	run ls "$BATS_TEST_DIRNAME/epoll"
 	assert_output "$(printf '%s.scenario\n' ctl entries et lt objects tcp wait)"

@@ -151,3 +151,9 @@ assert_condemned() {
 	run --separate-stderr "$SCENARIO" --json "$BATS_TEST_TMPDIR/it.scenario"
 	assert_failure 2
 }
+
+@test "ECHO-142: the model answers two thousand random programs as the kernel does" {
+	run "$BATS_TEST_DIRNAME/../ci/epoll-differential" --programs 2000 --seed 20
+	assert_success
+	assert_output --regexp '^2000 programs, no difference, [0-9]+ a second$'
+}
