@@ -36,10 +36,8 @@ static int unable(const struct sockaddr_storage *address, const char *what)
 }
 
 /* One line, whatever the name is. */
-static int unable_to_record(const char *name)
+static int unable_to_record(const char *name, const char *reason)
 {
-	const char *reason = strerror(errno);
-
 	fputs("epoll-echo: cannot record to ", stderr);
 	for (; *name != '\0'; name++)
 		fputc((unsigned char)*name < 0x20 || *name == 0x7f ? '?' : *name, stderr);
@@ -122,7 +120,7 @@ static int start(const struct options *options)
 	struct echo_config config;
 	char error[OPTIONS_ERROR_SIZE];
 	enum echo_ending ending;
-	const char *failed;
+	const char *failed = NULL;
 	socklen_t length = 0;
 	void *memory;
 	int status;
@@ -132,8 +130,10 @@ static int start(const struct options *options)
 		return wrong_usage(error);
 	address_parse(options->address, options->port, &address, &length);
 	/* Before there is memory that a fork would commit twice. */
-	if (options->record != NULL && !recorder_open(&recorder, options->record, RECORD_SIZE_MAX))
-		return unable_to_record(options->record);
+	if (options->record != NULL)
+		failed = recorder_open(&recorder, options->record, RECORD_SIZE_MAX);
+	if (failed != NULL)
+		return unable_to_record(options->record, failed);
 	memory = linux_memory(echo_memory_size(&config));
 	if (memory == NULL)
 		return unable(&address, "have the memory to listen");

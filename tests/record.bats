@@ -306,6 +306,16 @@ record_hello() {
 	assert_replays 'the server died'
 }
 
+@test "ECHO-37: the helper starts before there is memory that a fork would commit twice" {
+	start_traced '-e trace=clone,clone3,fork,vfork,mmap' --record "$file" --memory 300M
+	end_traced
+	pid=
+	run grep -nE '^(clone|clone3|fork|vfork)\(|^mmap\([^,]*, [0-9]{9},' "$trace"
+	assert_line --index 0 --regexp '^[0-9]+:(clone|clone3|fork|vfork)\('
+	assert_line --index 1 --regexp '^[0-9]+:mmap\('
+	assert_equal "${#lines[@]}" 2
+}
+
 @test "ECHO-122: a reader of the recording that goes away is told, and the echo goes on" {
 	mkfifo "$file"
 	exec 8<>"$file"
@@ -347,12 +357,25 @@ record_hello() {
 	roundtrips a 1 10
 	END
 	run --separate-stderr timeout 20 "$ROOT/build/epoll-echo" --address 127.0.0.1 --port 0 --record "$file"
-	assert_told 1 "epoll-echo: cannot record to $file: Text file busy"
+	assert_told 1 "epoll-echo: cannot record to $file: another server records to it"
 	end_server "$pid"
 	pid=
 	assert_replays 'the server stopped in order'
 	run "$REPLAY" "$file"
 	assert_line --regexp ' c0 write 10 -> 10$'
+}
+
+@test "ECHO-120: what the file held gives way, and what cannot be truncated is written as it is" {
+	head -c 100000 /dev/zero >"$file"
+	record_hello
+	assert_replays 'the server stopped in order'
+	mkfifo "$file.pipe"
+	exec 8<>"$file.pipe"
+	file=$file.pipe record_hello 8<&-
+	run ! grep 'the recording ends early' "$log"
+	dd bs=65536 count=1 status=none <&8 >"$file"
+	exec 8<&-
+	assert_replays 'the server stopped in order'
 }
 
 @test "ECHO-125: %p in the name is the process" {

@@ -14,28 +14,38 @@
 #include "helper.h"
 #include "name.h"
 
-/* Opened without waiting: a FIFO that nobody reads is an error, and no reason to hang. */
-static int open_file(const char *pattern)
+/* Only of a regular file would two recordings make one that is none. The lock is the helper's as
+ * well, and goes with the last of both. NULL, or why it is not to be had. */
+static const char *lock_file(int file)
 {
 	struct stat status;
-	char name[PATH_MAX];
-	int file;
 
-	if (!record_name(name, sizeof(name), pattern, (long)getpid())) {
-		errno = ENAMETOOLONG;
-		return -1;
+	if (fstat(file, &status) != 0)
+		return strerror(errno);
+	if (!S_ISREG(status.st_mode) || flock(file, LOCK_EX | LOCK_NB) == 0)
+		return NULL;
+	return errno == EWOULDBLOCK ? "another server records to it" : strerror(errno);
+}
+
+/* Opened without waiting: a FIFO that nobody reads is an error, and no reason to hang. It is not
+ * truncated, which would spoil another server's recording: the helper does so with the lock. */
+static const char *open_file(int *file, const char *pattern)
+{
+	char name[PATH_MAX];
+	const char *failed;
+
+	if (!record_name(name, sizeof(name), pattern, (long)getpid()))
+		return strerror(ENAMETOOLONG);
+	*file = open(name, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600);
+	if (*file < 0)
+		return strerror(errno);
+	failed = lock_file(*file);
+	if (failed != NULL) {
+		close(*file);
+		return failed;
 	}
-	file = open(name, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600);
-	if (file < 0)
-		return -1;
-	if (fstat(file, &status) == 0 && S_ISREG(status.st_mode) &&
-	    flock(file, LOCK_EX | LOCK_NB) != 0) {
-		errno = errno == EWOULDBLOCK ? ETXTBSY : errno; /* another server records to it */
-		close(file);
-		return -1;
-	}
-	fcntl(file, F_SETFL, O_WRONLY);
-	return file;
+	fcntl(*file, F_SETFL, O_WRONLY);
+	return NULL;
 }
 
 /* A helper that ends long before the server leaves no zombie (wait(2)); that it has ended is
@@ -70,21 +80,20 @@ static bool start_helper(struct recorder *r, int file)
 	return false;
 }
 
-bool recorder_open(struct recorder *r, const char *pattern, uint64_t size_max)
+const char *recorder_open(struct recorder *r, const char *pattern, uint64_t size_max)
 {
-	int file = open_file(pattern), error;
-	bool started;
+	int file = -1;
+	const char *failed = open_file(&file, pattern);
 
 	*r = (struct recorder){ .pipe = -1, .size_max = size_max };
-	if (file < 0)
-		return false;
+	if (failed != NULL)
+		return failed;
 	r->shared = mmap(NULL, sizeof(*r->shared), PROT_READ | PROT_WRITE,
 			 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	started = r->shared != MAP_FAILED && start_helper(r, file);
-	error = errno;
+	if (r->shared == MAP_FAILED || !start_helper(r, file))
+		failed = strerror(errno);
 	close(file);
-	errno = error;
-	return started;
+	return failed;
 }
 
 static uint8_t *payload(const struct recorder *r)

@@ -37,10 +37,11 @@ struct recorder {
 
 /*
  * Opens the file, whose name record_name() makes of `pattern`, with mode 0600 if it is new, and
- * starts the helper. What a file held gives way to the recording's first bytes. False: errno tells
- * why not, ETXTBSY that another server records to the file; a new one may be left, empty.
+ * starts the helper. What a file held gives way to the recording's first bytes. The file is locked
+ * (flock(2)) as long as the helper has it open. NULL, or why not; then a new one may be left,
+ * empty.
  */
-bool recorder_open(struct recorder *r, const char *pattern, uint64_t size_max);
+const char *recorder_open(struct recorder *r, const char *pattern, uint64_t size_max);
 
 /* The beginning, before the first step. */
 void recorder_start(struct recorder *r, const struct echo_config *config, uint64_t start_ms);
