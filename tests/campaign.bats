@@ -74,6 +74,7 @@ report() {
 @test "ECHO-134: nothing is found, and the report shows the lines that were not reached" {
 	run campaign --time 1 fuzz_sound
 	assert_success
+	assert_line --partial '1 target for 1 s each, 1 at a time, on 1 job of libfuzzer '
 	assert_line 'nothing found'
 	run report '(r["status"], r["findings"], r["targets"][0]["engines"][0]["executions"] > 0)'
 	assert_output '(0, [], True)'
@@ -103,6 +104,9 @@ report() {
 	run campaign --time soon
 	assert_failure 2
 	assert_output --partial "'soon' is no time"
+	run campaign --time 1234567 fuzz_none
+	assert_failure 2
+	assert_output --partial "'1234567' is no time"
 }
 
 @test "ECHO-135: a campaign that is interrupted reports what it has, and goes on from there" {
@@ -117,7 +121,7 @@ report() {
 	[ -n "$before" ]
 	run campaign --time 1 fuzz_planted
 	assert_failure 1
-	assert_line --regexp "^going on from .*: $(wc -w <<<"$before") inputs in the corpora, "
+	assert_line --regexp "^going on from .*: $(wc -w <<<"$before") inputs? in the corpora, "
 	run report '(r["interrupted"], r["runs"], r["targets"][0]["seconds_in_all"] > r["targets"][0]["seconds"])'
 	assert_output '(False, 2, True)'
 }
@@ -154,9 +158,12 @@ report() {
 }
 
 @test "ECHO-135: a finding of an earlier run that is gone is told, and counts no more" {
-	plant "$BATS_TEST_TMPDIR/tree"
+	# What is built already need not be built again.
+	cp -a "$tree" "$BATS_TEST_TMPDIR/tree"
 	tree=$BATS_TEST_TMPDIR/tree
-	run campaign --time 2 fuzz_planted
+	mkdir -p "$out/targets/fuzz_planted/artifacts"
+	printf bug >"$out/targets/fuzz_planted/artifacts/crash-left"
+	run campaign --time 1 fuzz_planted
 	assert_failure 1
 	sed -i "s/data\[0\] != 'b'/true/" "$tree/src/planted/planted.c"
 	run campaign --time 1 fuzz_planted
@@ -187,6 +194,33 @@ report() {
 	done
 }
 
+@test "ECHO-134: inputs that no engine came to and merging does not survive are kept before they go" {
+	local number seeds=$tree/build/corpus/fuzz_planted/seeds
+	mkdir -p "$seeds"
+	for number in {10..21}; do # a worker needs more than a second for these: it starts again after each
+		echo "bug $number" >"$seeds/$number"
+	done
+	cd "$BATS_TEST_TMPDIR" || return
+	run campaign --time 1 fuzz_planted
+	rm -r "$seeds"
+	assert_failure 1
+	run report '[(f["bucket"], f["count"] >= 12, f["reproduced"]) for f in r["findings"]]'
+	assert_output "[('planted', True, 10)]"
+	run grep -rl '^bug' "$out/targets/fuzz_planted/corpus"
+	assert_output ''
+	run find . "$tree" \( -name 'crash-*' -o -name 'timeout-*' \) -not -path "$out/*"
+	assert_output ''
+}
+
+@test "ECHO-135: a campaign to which nobody listens any more ends its engines, and keeps what it found" {
+	local statuses
+	"$tree/ci/campaign" --jobs 1 --out "$out" --time 2 fuzz_planted 2>"$BATS_TEST_TMPDIR/err" |
+		grep -m1 '^FOUND fuzz_planted: planted' && statuses=("${PIPESTATUS[@]}")
+	[ "${statuses[0]}" -eq 2 ]
+	[ ! -s "$BATS_TEST_TMPDIR/err" ]
+	[ -s "$out/findings/planted/fuzz_planted/finding.json" ]
+}
+
 @test "ECHO-134: what it has found is given to other machines" {
 	mkdir -p "$tree/build/corpus/fuzz_sound/seeds"
 	echo 'a seed' >"$tree/build/corpus/fuzz_sound/seeds/one"
@@ -198,7 +232,7 @@ report() {
 
 @test "ECHO-134: AFL++ and libFuzzer work on a target side by side" {
 	command -v afl-fuzz >/dev/null || skip 'afl-fuzz is not installed'
-	run campaign --engine both --time 5 fuzz_planted
+	run campaign --engine both --time 3 fuzz_planted
 	assert_failure 1
 	run report '[(x["engine"], x["executions"] > 0) for x in r["targets"][0]["engines"]]'
 	assert_output "[('libfuzzer', True), ('afl', True)]"

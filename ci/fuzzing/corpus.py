@@ -77,9 +77,10 @@ class Corpus:
     def length_max(self):
         return max([LENGTH_MAX, *(path.stat().st_size for path in self.files())])
 
-    def merge(self, program, seconds, timeout, controls):
-        """Leaves the fewest and smallest inputs that reach what all reach. None when it was cut short
-        or failed: then everything is still there."""
+    def merge(self, program, seconds, timeout, controls, found):
+        """Leaves the fewest and smallest inputs that reach what all reach, and none that crashes: of
+        those, `found` gets the path first. None when it was cut short or failed: then everything
+        else is still there."""
         merged = self.folder.with_name("corpus.merged")
         shutil.rmtree(merged, ignore_errors=True)
         merged.mkdir()
@@ -87,6 +88,8 @@ class Corpus:
             done = run([program, "-set_cover_merge=1", f"-merge_control_file={controls}", f"-timeout={timeout}",
                         f"-max_len={self.length_max()}", f"-artifact_prefix={artifacts}/", merged, self.folder],
                        seconds, sanitizer_environment())
+            for path in sorted(pathlib.Path(artifacts).iterdir()):
+                found(path)
         pathlib.Path(controls).unlink(missing_ok=True)
         if done.status != 0 or not any(merged.iterdir()):
             shutil.rmtree(merged, ignore_errors=True)

@@ -82,7 +82,8 @@ def close(plan, sessions, findings, progress):
         session.merged = {"before": before, "after": before, "done": False}
         if before and not stopping.is_set() and session.started:
             after = session.corpus.merge(builds.program(f"libfuzzer-{plan.sanitizer}", session.target),
-                                         max(MERGE_MIN, plan.seconds), plan.timeout, session.folder / "merge.control")
+                                         max(MERGE_MIN, plan.seconds), plan.timeout, session.folder / "merge.control",
+                                         session.found)
             session.merged = {"before": before, "after": after or before, "done": after is not None}
             progress.say(f"{session.target}: corpus " + (f"merged from {before} inputs to {after}" if after is not None else
                                                          f"of {before} inputs left as it is, merging did not succeed"))
@@ -94,11 +95,16 @@ def close(plan, sessions, findings, progress):
         replays = f"reproduced {facts['reproduced']}/{facts['replays']}" if facts["replays"] else "not replayed"
         progress.say(f"{facts['target']}: {facts['bucket']}: {size}, {replays}")
 
-    ours = [finding for finding in findings.all if finding.facts["target"] in plan.targets]
-    with concurrent.futures.ThreadPoolExecutor(plan.jobs) as pool:
-        tasks = [pool.submit(merge, session) for session in sessions]
-        tasks += [pool.submit(close_finding, finding) for finding in ours]
-        while concurrent.futures.wait(tasks, timeout=POLL).not_done:
-            progress.alive("closing: merging corpora, minimising and replaying findings")
-        for task in tasks:
-            task.result()
+    def each(work, things, what):
+        with concurrent.futures.ThreadPoolExecutor(plan.jobs) as pool:
+            tasks = [pool.submit(work, thing) for thing in things]
+            while concurrent.futures.wait(tasks, timeout=POLL).not_done:
+                progress.alive(f"closing: {what}")
+            for task in tasks:
+                task.result()
+
+    # Merging comes first: it runs every input, and some may crash that no engine came to.
+    each(merge, sessions, "merging corpora")
+    progress.show([])
+    each(close_finding, [finding for finding in findings.all if finding.facts["target"] in plan.targets],
+         "minimising and replaying findings")
