@@ -72,7 +72,7 @@ static void replay_file(const char *path, size_t size)
 
 	if (is_text_run(path)) {
 		fprintf(stderr,
-			"replay: %s: a run as text; targets take bytes: codec binary %s > FILE\n",
+			"replay: %s: a run as text; targets take bytes: build/fuzz/codec binary %s > FILE\n",
 			path, path);
 		exit(EXIT_UNABLE);
 	}

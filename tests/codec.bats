@@ -74,7 +74,7 @@ setup() {
 	run -2 "$CODEC" binary run.steps out run.steps
 	assert_output --partial 'there is no OUT for run.steps'
 	run -2 "$ROOT/build/fuzz/fuzz_engine" run.steps
-	assert_output 'replay: run.steps: a run as text; targets take bytes: codec binary run.steps > FILE'
+	assert_output 'replay: run.steps: a run as text; targets take bytes: build/fuzz/codec binary run.steps > FILE'
 	run -2 "$CODEC" check run.steps notes.txt
 	assert_output --partial 'notes.txt: its ending'
 	run -2 "$CODEC" text none

@@ -101,6 +101,76 @@ regress() {
 	assert_line --partial 'did not say that it ran 1 inputs'
 }
 
+@test "ECHO-133: coverage by nothing, and seeds of what is not there, are wrong usage" {
+	command -v llvm-cov-19 >/dev/null || skip 'there is no llvm-cov-19'
+	mkdir "$BATS_TEST_TMPDIR/empty"
+	run -2 "$ROOT/ci/coverage" "$BATS_TEST_TMPDIR/empty"
+	assert_output "ci/coverage: no input in '$BATS_TEST_TMPDIR/empty'"
+	run -2 "$ROOT/ci/coverage" "$BATS_TEST_TMPDIR/none"
+	assert_output "ci/coverage: no folder '$BATS_TEST_TMPDIR/none'"
+	run -2 "$ROOT/ci/seeds" "$BATS_TEST_TMPDIR/none.bats"
+	assert_line --partial "no file '$BATS_TEST_TMPDIR/none.bats'"
+	run -0 "$ROOT/ci/seeds" --help
+	refute_line --regexp '.{106}'
+}
+
+# A tree in which ci/seeds finds what was built, one test, and a target that is the script of standard input.
+plant_seeds() {
+	local target=$1/build/libfuzzer-address/fuzz/fuzz_engine
+	mkdir -p "$1"/{ci,build/fuzz,spec,fuzz/seeds/fuzz_engine} "${target%/*}"
+	cp "$ROOT/ci/seeds" "$1/ci"
+	ln -s "$ROOT"/build/epoll-{echo,replay} "$1/build"
+	ln -s "$ROOT/build/fuzz/codec" "$1/build/fuzz"
+	printf '%s\n' "load $ROOT/spec/helper" '@''test "one" {' start_server "end_server \"\$pid\"" '}' \
+		>"$1/spec/one.bats" # bats would take an @ at the start of a line for a test of this file
+	cat >"$target"
+	chmod +x "$target"
+}
+
+@test "ECHO-133: a seed that the target does not survive is told and kept, and litters nothing" {
+	local tree=$BATS_TEST_TMPDIR/tree
+	plant_seeds "$tree" <<-'END'
+		#!/bin/sh
+		for option; do
+			case $option in -artifact_prefix=*) prefix=${option#*=} ;; esac
+		done
+		echo planted >"${prefix}crash-1"
+	END
+	cd "$tree" || return
+	run -1 env -u ECHO_SERVER ci/seeds --add 1
+	assert_line 'seeds: the target does not survive crash-1'
+	grep -qx planted build/seeds/wrong/crash-1
+	run find . -name 'crash-*'
+	assert_output ./build/seeds/wrong/crash-1
+}
+
+# Runs a command that has nobody to write to.
+unheard() {
+	mkfifo "$BATS_TEST_TMPDIR/nobody"
+	exec 8<>"$BATS_TEST_TMPDIR/nobody"
+	exec 9>"$BATS_TEST_TMPDIR/nobody"
+	exec 8<&-
+	rm "$BATS_TEST_TMPDIR/nobody"
+	run bash -c "exec $1 >&9"
+	exec 9>&-
+}
+
+@test "ECHO-133: tools whose reader goes away end without a word, and leave nothing running" {
+	local tree=$BATS_TEST_TMPDIR/tree tool
+	for tool in 'ci/trace --table' 'ci/test --list' 'ci/campaign --list'; do
+		unheard "'$ROOT'/$tool"
+		assert_equal "$tool: $status: $output" "$tool: 141: "
+	done
+	mkdir -p "$tree/ci"
+	cp "$ROOT/ci/test" "$tree/ci"
+	printf '#!/bin/sh\nsleep 600; :\n' >"$tree/ci/trace"
+	chmod +x "$tree/ci/trace"
+	unheard "'$tree'/ci/test trace"
+	assert_equal "$status: $output" '130: '
+	run pgrep -f "$tree/"
+	assert_output ''
+}
+
 @test "ECHO-133: the corpus follows what is committed" {
 	local tree=$BATS_TEST_TMPDIR/tree out=$BATS_TEST_TMPDIR/tree/build/corpus
 	mkdir -p "$tree"/{ci,build,fuzz/{seeds,regressions}/fuzz_engine,fuzz/seeds/fuzz_steps_text}
