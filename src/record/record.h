@@ -11,24 +11,25 @@
  *
  *	2 bytes    length of the payload, 1 to RECORD_PAYLOAD_MAX, the low byte first
  *	payload    the first one a configuration, all others records, of which none is split
- *	4 bytes    CRC-32 of the file up to here but for such checksums, the low byte first: no frame can
- *	           be damaged, lost, doubled or moved without being noticed. (With the checksums, each
- *	           would start from the same remainder, and vouch for its own frame only.)
+ *	4 bytes    CRC-32 of the file up to here but for such checksums, the low byte first: no
+ *	           frame can be damaged, lost, doubled or moved without being noticed. (With the
+ *	           checksums, each would start from the same remainder, and vouch for its own frame
+ *	           only.)
  *
  * Numbers are LEB128 (7 bits a byte, the low ones first, 0x80: more follow). A configuration is the
  * fields of struct echo_config in their order, then the clock at the start. A record is
  *
  *	byte       the operation in the low four bits, the outcome in the high four
- *	WAIT:      timeout plus one; most events; requests; milliseconds since the last wait, folded (0,
- *	           -1, 1, -2 are 0, 1, 2, 3); count of events; each event: slot plus one (the listener: 0);
- *	           of a connection its generation; readiness
+ *	WAIT:      timeout plus one; most events; requests; milliseconds since the last wait, folded
+ *	           (0, -1, 1, -2 are 0, 1, 2, 3); count of events; each event: slot plus one (the
+ *	           listener: 0); of a connection its generation; readiness
  *	WATCH, READ, PEEK, WRITE, CONSUME, DISCARD, UNACKED, SHUTDOWN, CLOSE: slot, generation, then
  *	READ, PEEK, WRITE, CONSUME, DISCARD: length; if DONE, count
  *	UNACKED:   if DONE, count
  *	CLOSE:     reason
  *
- * and where the operation is 0, the mark at the end: enum record_end in the high four bits, and after
- * RECORD_STOPPED how the engine ended (enum echo_ending).
+ * and where the operation is 0, the mark at the end: enum record_end in the high four bits, and
+ * after RECORD_STOPPED how the engine ended (enum echo_ending).
  */
 #ifndef EPOLL_ECHO_RECORD_RECORD_H
 #define EPOLL_ECHO_RECORD_RECORD_H

@@ -4,24 +4,26 @@
  * form (text.h) in which they are committed and read.
  *
  * A step answers an action of its own kind. Waits cut a run into pieces: whoever performs a run
- * (fuzz/world.c) passes over answers that fit no action of their piece, and where an answer is missing
- * takes the dull one: nothing to read, everything written. So a run that was cut, spliced or written
- * for another version of the engine still means nearly what it meant.
+ * (fuzz/world.c) passes over answers that fit no action of their piece, and where an answer is
+ * missing takes the dull one: nothing to read, everything written. So a run that was cut, spliced
+ * or written for another version of the engine still means nearly what it meant.
  *
  * The bytes: STEPS_VERSION, the fields of the configuration in the order of struct echo_config, the
- * clock at the start, then the steps. Numbers are LEB128 (7 bits a byte, the low ones first, 0x80: more
- * follow), those with a sign are folded (0, -1, 1, -2 are 0, 1, 2, 3). A step is
+ * clock at the start, then the steps. Numbers are LEB128 (7 bits a byte, the low ones first, 0x80:
+ * more follow), those with a sign are folded (0, -1, 1, -2 are 0, 1, 2, 3). A step is
  *
  *	byte     the operation in the low four bits, the outcome in the high four
  *	WAIT:    folded number    milliseconds since the last wait
  *	         number           requests in the low three bits, above them the count of events
- *	         each event:      STEPS_WHOM_* or the number of a connection, then a byte for the readiness;
- *	                          STEPS_WHOM_TOKEN is followed by a number, the token, first
+ *	         each event:      STEPS_WHOM_* or the number of a connection, then a byte for the
+ *	                          readiness; STEPS_WHOM_TOKEN is followed by a number, the token,
+ *	                          first
  *	READ, PEEK, WRITE, CONSUME, DISCARD and UNACKED that are DONE:
  *	         number           bytes; 0: all that were asked for (UNACKED: none)
  *
- * Every string of bytes that opens with STEPS_VERSION and is as long as a configuration is a run: what
- * is outside the limits is moved inside them, and a step that is cut off at the end is left out.
+ * Every string of bytes that opens with STEPS_VERSION and is as long as a configuration is a run:
+ * what is outside the limits is moved inside them, and a step that is cut off at the end is left
+ * out.
  */
 #ifndef EPOLL_ECHO_STEPS_STEPS_H
 #define EPOLL_ECHO_STEPS_STEPS_H

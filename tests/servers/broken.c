@@ -400,7 +400,8 @@ static void serve_events(void)
 		else
 			knocks = true;
 	}
-	serve_queue(); /* all events of the batch are latched: none is left over for who comes next */
+	/* All events of the batch are latched: none is left over for who comes next. */
+	serve_queue();
 	if (knocks)
 		accept_some();
 }
