@@ -88,6 +88,21 @@ assert_condemned() {
 	assert_line --index 1 'ok 1 - it # SKIP it is about a live server: --on server=HOST:PORT plays it'
 }
 
+@test "ECHO-111: a plain number where a name is needed, and more events than can be told, are told" {
+	play <<<$'unix a b\npass 5 a b c'
+	assert_condemned 3 'a call that can be made' 'it needs a name of the right kind'
+	play <<<'pidfd p 5'
+	assert_condemned 2 'a call that can be made' 'it needs a name of the right kind'
+	play <<<$'socket s\nlisten 5'
+	assert_condemned 3 'a call that can be made' 'it needs a name of the right kind'
+	play < <(
+		echo 'epoll e'
+		for i in {1..20}; do printf 'eventfd v%d 1\nadd e v%d IN\n' "$i" "$i"; done
+		echo 'wait e max 100 -> nothing'
+	)
+	assert_condemned 43 'a call that can be made' 'there are 20 events, more than the 16 that can be told'
+}
+
 @test "ECHO-140: --show prints what comes of each step, as a scenario says it" {
 	play --show <<<$'eventfd v 1\nepoll e\nadd e v IN\nwait e\nadd e v IN\nread v'
 	assert_success
@@ -97,7 +112,7 @@ assert_condemned() {
 	assert_line --index 6 '#   read v -> 1'
 }
 
-@test "ECHO-111: a scenario that dies or does not end takes nothing along" {
+@test "ECHO-111: what a scenario leaves running ends with it" {
 	play <<<$'fork f\nepoll e\nwaiter w e'
 	assert_success
 	play <<<$'limit 0\npipe r w'

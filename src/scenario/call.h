@@ -6,7 +6,20 @@
  * is then that of no open descriptor. MASK is IN|OUT|ET and the like, or 0x200 for what has no
  * word; DATA is "text" or how many bytes. LABEL comes back with the events of an entry, and is the
  * name of the descriptor unless "as" gives another. All descriptors are non-blocking; all TCP is on
- * the loopback. The table in parse_call.c has the syntax of each call, and --help prints it.
+ * the loopback. The table in parse_call.c has the syntax of each call, and --help prints it. What
+ * has no name of its own in the manual pages:
+ *
+ *      tcp A B             a connection, both ends      unix, dgram, seqpacket, udp: likewise
+ *      settle S            waits until an async connect has come to an end
+ *      fill W, drain R     write, or read, until that would block
+ *      reset S             close(2) with a linger time of 0
+ *      dissolve S          connect(2) to AF_UNSPEC
+ *      pass FD A B NEW     sends FD from the unix socket A to B (unix(7), SCM_RIGHTS)
+ *      resize W BYTES      fcntl(2), F_SETPIPE_SZ
+ *      error S             SO_ERROR;   queued FD: FIONREAD;   interest E: its list, from fdinfo
+ *      waiter W E          a thread that waits on E; woken W: what its wait returned; asleep W
+ *      fork F, end F       a process with copies of all descriptors, until it is killed
+ *      inotify I FILE      an instance, and a file that it watches
  *
  * A call about TCP is over when its effect has arrived at the other end, which is observed, and
  * never slept for; "async" leaves that race in. Time bounds only "nothing": `wait` does not block
@@ -112,9 +125,8 @@ enum call_option {
 	OPTION_OP = 1 << 9,
 	OPTION_BY = 1 << 10,
 	OPTION_UNBLOCKING = 1 << 11,
-	OPTION_SIGNAL = 1 << 12,
-	OPTION_NSEC = 1 << 13,
-	OPTION_COUNT = 1 << 14 /* a number was given that has no word before it */
+	OPTION_NSEC = 1 << 12,
+	OPTION_COUNT = 1 << 13 /* a number was given that has no word before it */
 };
 
 enum call_how { HOW_NONE = 0, HOW_RD, HOW_WR, HOW_RDWR };

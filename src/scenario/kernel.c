@@ -36,6 +36,12 @@ struct thing *kernel_thing(struct kernel *k, int fd)
 	return index >= 0 && index < CALL_NAMES_MAX ? &k->things[index] : NULL;
 }
 
+enum world_answer kernel_unnamed(struct note *why)
+{
+	note_add(why, "it needs a name of the right kind");
+	return WORLD_BROKEN;
+}
+
 enum world_answer kernel_failed(struct seen *seen)
 {
 	*seen = (struct seen){ .kind = SEEN_ERRNO, .error = errno };

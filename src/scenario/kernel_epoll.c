@@ -18,18 +18,28 @@ static enum world_answer control(const struct call *call, int op, bool null, str
 	return WORLD_DONE;
 }
 
-void kernel_seen_events(struct seen *seen, const struct epoll_event *events, int count)
+enum world_answer kernel_seen_events(struct seen *seen, const struct epoll_event *events, int count,
+				     struct note *why)
 {
+	if (count > SEEN_EVENTS_MAX) {
+		note_add(why, "there are %d events, more than the %d that can be told", count,
+			 SEEN_EVENTS_MAX);
+		return WORLD_BROKEN;
+	}
 	seen->kind = SEEN_EVENTS;
 	seen->events_count = (uint32_t)count;
 	for (int i = 0; i < count; i++)
 		seen->events[i] = (struct seen_event){ .mask = events[i].events,
 						       .label = (uint16_t)events[i].data.u64 };
+	return WORLD_DONE;
 }
 
-static int most(const struct call *call)
+int kernel_most(const struct call *call)
 {
-	return (call->options & OPTION_MAX) != 0 ? (int)call->count : CALL_EVENTS_DEFAULT;
+	int most = (call->options & OPTION_MAX) != 0 ? (int)call->count : CALL_EVENTS_DEFAULT;
+	bool without_buffer = (call->options & OPTION_NULL) != 0;
+
+	return most > KERNEL_EVENTS_MAX && !without_buffer ? KERNEL_EVENTS_MAX : most;
 }
 
 static int timeout(const struct call *call)
@@ -37,21 +47,21 @@ static int timeout(const struct call *call)
 	return (call->options & OPTION_FOR) != 0 ? (int)call->ms : 0;
 }
 
-static enum world_answer wait_for(const struct call *call, struct seen *seen)
+static enum world_answer wait_for(const struct call *call, struct seen *seen, struct note *why)
 {
-	struct epoll_event events[SEEN_EVENTS_MAX];
+	struct epoll_event events[KERNEL_EVENTS_MAX];
 	bool null = (call->options & OPTION_NULL) != 0;
-	int count = epoll_wait(call->fds[0], null ? NULL : events, most(call), timeout(call));
+	int count =
+		epoll_wait(call->fds[0], null ? NULL : events, kernel_most(call), timeout(call));
 
 	if (count < 0)
 		return kernel_failed(seen);
-	kernel_seen_events(seen, events, count);
-	return WORLD_DONE;
+	return kernel_seen_events(seen, events, count, why);
 }
 
-static enum world_answer pwait(const struct call *call, struct seen *seen)
+static enum world_answer pwait(const struct call *call, struct seen *seen, struct note *why)
 {
-	struct epoll_event events[SEEN_EVENTS_MAX];
+	struct epoll_event events[KERNEL_EVENTS_MAX];
 	sigset_t set;
 	int count;
 
@@ -61,13 +71,12 @@ static enum world_answer pwait(const struct call *call, struct seen *seen)
 	count = epoll_pwait(call->fds[0], events, CALL_EVENTS_DEFAULT, timeout(call), &set);
 	if (count < 0)
 		return kernel_failed(seen);
-	kernel_seen_events(seen, events, count);
-	return WORLD_DONE;
+	return kernel_seen_events(seen, events, count, why);
 }
 
-static enum world_answer pwait2(const struct call *call, struct seen *seen)
+static enum world_answer pwait2(const struct call *call, struct seen *seen, struct note *why)
 {
-	struct epoll_event events[SEEN_EVENTS_MAX];
+	struct epoll_event events[KERNEL_EVENTS_MAX];
 	struct timespec time = { .tv_sec = call->ms / 1000, .tv_nsec = call->ms % 1000 * 1000000 };
 	int count;
 
@@ -76,8 +85,7 @@ static enum world_answer pwait2(const struct call *call, struct seen *seen)
 	count = epoll_pwait2(call->fds[0], events, CALL_EVENTS_DEFAULT, &time, NULL);
 	if (count < 0)
 		return kernel_failed(seen);
-	kernel_seen_events(seen, events, count);
-	return WORLD_DONE;
+	return kernel_seen_events(seen, events, count, why);
 }
 
 static enum world_answer do_poll(const struct call *call, struct seen *seen)
@@ -146,11 +154,11 @@ enum world_answer kernel_epoll(struct kernel *k, const struct call *call, struct
 	case CALL_CTL:
 		return control(call, (int)call->count, (call->options & OPTION_NULL) != 0, seen);
 	case CALL_WAIT:
-		return wait_for(call, seen);
+		return wait_for(call, seen, why);
 	case CALL_PWAIT:
-		return pwait(call, seen);
+		return pwait(call, seen, why);
 	case CALL_PWAIT2:
-		return pwait2(call, seen);
+		return pwait2(call, seen, why);
 	case CALL_POLL:
 		return do_poll(call, seen);
 	default:

@@ -203,11 +203,8 @@ static enum world_answer do_connect(struct kernel *k, const struct call *call, s
 	const struct thing *listener = kernel_thing(k, call->fds[1]);
 	struct thing *thing = kernel_thing(k, call->fds[0]);
 
-	if (listener == NULL || listener->kind != THING_LISTENER) {
-		note_add(why, "'%.*s' connects to what is no listener", (int)call->source.len,
-			 call->source.at);
-		return WORLD_BROKEN;
-	}
+	if (listener == NULL || listener->kind != THING_LISTENER)
+		return kernel_unnamed(why);
 	if (!kernel_has_proc())
 		return kernel_missing(why, "/proc");
 	if (!thing->open && !kernel_place(k, socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0),
@@ -313,8 +310,9 @@ static enum world_answer duplicate(struct kernel *k, int from, int to, struct se
 	return WORLD_DONE;
 }
 
-/* `pass FD by FD and FD as NEW`, without the small words: through a pair of unix sockets. */
-static enum world_answer pass(struct kernel *k, const struct call *call, struct seen *seen)
+/* From one unix socket to the other (unix(7), SCM_RIGHTS). */
+static enum world_answer pass(struct kernel *k, const struct call *call, struct seen *seen,
+			      struct note *why)
 {
 	union {
 		char bytes[CMSG_SPACE(sizeof(int))];
@@ -328,9 +326,13 @@ static enum world_answer pass(struct kernel *k, const struct call *call, struct 
 				  .msg_iovlen = 1,
 				  .msg_control = &control,
 				  .msg_controllen = sizeof(control.bytes) };
-	const struct thing source = *kernel_thing(k, call->fds[0]);
+	const struct thing *named = kernel_thing(k, call->fds[0]);
+	struct thing source;
 	int fd;
 
+	if (named == NULL)
+		return kernel_unnamed(why);
+	source = *named;
 	memcpy(CMSG_DATA(&control.align), &call->fds[0], sizeof(int));
 	if (sendmsg(call->fds[1], &message, 0) != 1 || recvmsg(call->fds[2], &message, 0) != 1)
 		return kernel_failed(seen);
@@ -356,16 +358,29 @@ static enum world_answer make_socket(struct kernel *k, const struct call *call, 
 		      seen);
 }
 
-static enum world_answer do_listen(struct kernel *k, const struct call *call, struct seen *seen)
+static enum world_answer do_listen(struct kernel *k, const struct call *call, struct seen *seen,
+				   struct note *why)
 {
 	struct thing *thing = kernel_thing(k, call->fds[0]);
 
+	if (thing == NULL)
+		return kernel_unnamed(why);
 	if (bind(call->fds[0], (const struct sockaddr *)&loopback, sizeof(loopback)) != 0 ||
 	    listen(call->fds[0], 16) != 0)
 		return kernel_failed(seen);
 	thing->kind = THING_LISTENER;
 	kernel_ports(call->fds[0], thing);
 	return WORLD_DONE;
+}
+
+static enum world_answer make_pidfd(struct kernel *k, const struct call *call, struct seen *seen,
+				    struct note *why)
+{
+	const struct thing *thing = kernel_thing(k, call->fds[1]);
+
+	if (thing == NULL || thing->kind != THING_CHILD)
+		return kernel_unnamed(why);
+	return make(k, call, (int)syscall(SYS_pidfd_open, thing->child, 0), seen);
 }
 
 enum world_answer kernel_make(struct kernel *k, const struct call *call, struct seen *seen,
@@ -390,7 +405,7 @@ enum world_answer kernel_make(struct kernel *k, const struct call *call, struct 
 										  : 16),
 			      seen);
 	case CALL_LISTEN:
-		return do_listen(k, call, seen);
+		return do_listen(k, call, seen, why);
 	case CALL_CONNECT:
 		return do_connect(k, call, seen, why);
 	case CALL_SETTLE:
@@ -419,9 +434,7 @@ enum world_answer kernel_make(struct kernel *k, const struct call *call, struct 
 			return kernel_missing(why, "/dev/ptmx");
 		return make_pty(k, call, seen);
 	case CALL_PIDFD:
-		return make(k, call,
-			    (int)syscall(SYS_pidfd_open, kernel_thing(k, call->fds[1])->child, 0),
-			    seen);
+		return make_pidfd(k, call, seen, why);
 	case CALL_FILE:
 		return make(k, call, open_scratch("file", make_file), seen);
 	case CALL_DIRECTORY:
@@ -442,7 +455,7 @@ enum world_answer kernel_make(struct kernel *k, const struct call *call, struct 
 	case CALL_DUP2:
 		return duplicate(k, call->fds[0], call->fds[1], seen);
 	case CALL_PASS:
-		return pass(k, call, seen);
+		return pass(k, call, seen, why);
 	default:
 		note_add(why, "this world has no '%s'", call_word(call->op));
 		return WORLD_NOT_COVERED;

@@ -81,7 +81,7 @@ static enum world_answer start(struct kernel *k, const struct call *call, struct
 		return kernel_missing(why, "/proc");
 	*waiter = (struct waiter){
 		.epoll = call->fds[1],
-		.max = (call->options & OPTION_MAX) != 0 ? (int)call->count : SEEN_EVENTS_MAX,
+		.max = kernel_most(call),
 		.timeout_ms = (call->options & OPTION_FOR) != 0 ? (int)call->ms : -1,
 	};
 	k->things[index] = (struct thing){ .kind = THING_WAITER, .waiter = waiter };
@@ -102,12 +102,6 @@ static struct waiter *waiter_of(struct kernel *k, const struct call *call)
 	return thing != NULL && thing->kind == THING_WAITER ? thing->waiter : NULL;
 }
 
-static enum world_answer no_waiter(struct note *why)
-{
-	note_add(why, "it names no waiter");
-	return WORLD_BROKEN;
-}
-
 /* What its wait has returned. Who is blocked has seen nothing, and goes on waiting. */
 static enum world_answer woken(struct kernel *k, const struct call *call, struct seen *seen,
 			       struct note *why)
@@ -115,7 +109,7 @@ static enum world_answer woken(struct kernel *k, const struct call *call, struct
 	struct waiter *waiter = waiter_of(k, call);
 
 	if (waiter == NULL)
-		return no_waiter(why);
+		return kernel_unnamed(why);
 	if ((call->options & OPTION_FOR) == 0 && waiter->timeout_ms < 0 && blocked(waiter)) {
 		*seen = (struct seen){ .kind = SEEN_WORD, .word = WORD_ASLEEP };
 		return WORLD_DONE;
@@ -124,8 +118,7 @@ static enum world_answer woken(struct kernel *k, const struct call *call, struct
 	errno = waiter->error;
 	if (waiter->count < 0)
 		return kernel_failed(seen);
-	kernel_seen_events(seen, waiter->events, waiter->count);
-	return WORLD_DONE;
+	return kernel_seen_events(seen, waiter->events, waiter->count, why);
 }
 
 static enum world_answer asleep(struct kernel *k, const struct call *call, struct seen *seen,
@@ -134,7 +127,7 @@ static enum world_answer asleep(struct kernel *k, const struct call *call, struc
 	struct waiter *waiter = waiter_of(k, call);
 
 	if (waiter == NULL)
-		return no_waiter(why);
+		return kernel_unnamed(why);
 	if (!blocked(waiter))
 		*seen = (struct seen){ .kind = SEEN_WORD, .word = WORD_AWAKE };
 	return WORLD_DONE;
@@ -163,10 +156,8 @@ static enum world_answer end(struct kernel *k, const struct call *call, struct s
 {
 	struct thing *thing = kernel_thing(k, call->fds[0]);
 
-	if (thing == NULL || thing->kind != THING_CHILD) {
-		note_add(why, "it names no process");
-		return WORLD_BROKEN;
-	}
+	if (thing == NULL || thing->kind != THING_CHILD)
+		return kernel_unnamed(why);
 	if (kill(thing->child, SIGKILL) != 0 || waitpid(thing->child, NULL, 0) < 0)
 		return kernel_failed(seen);
 	thing->kind = THING_NONE;

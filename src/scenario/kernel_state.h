@@ -47,6 +47,9 @@ struct thing {
 	struct waiter *waiter;
 };
 
+/* For who asks for more events than can be told. */
+enum { KERNEL_EVENTS_MAX = 1024 };
+
 /* A thread that waits. */
 struct waiter {
 	pthread_t thread;
@@ -54,19 +57,21 @@ struct waiter {
 	atomic_int tid;
 	atomic_bool done;
 	int count, error; /* of events, or -1 and errno */
-	struct epoll_event events[SEEN_EVENTS_MAX];
+	struct epoll_event events[KERNEL_EVENTS_MAX];
 };
 
 struct kernel {
 	struct thing things[CALL_NAMES_MAX];
 	struct waiter waiters[CALL_NAMES_MAX];
-	int files;          /* used so far */
-	uint32_t children;  /* alive, with copies of descriptors */
-	uint16_t listeners; /* so far */
+	int files;         /* used so far */
+	uint32_t children; /* alive, with copies of descriptors */
 };
 
 /* NULL: it is a plain number. */
 struct thing *kernel_thing(struct kernel *k, int fd);
+
+/* A call that needs to know more of its descriptor than a plain number tells. */
+enum world_answer kernel_unnamed(struct note *why);
 
 /* errno as what was seen. */
 enum world_answer kernel_failed(struct seen *seen);
@@ -85,7 +90,11 @@ enum world_answer kernel_make(struct kernel *k, const struct call *call, struct 
 /* kernel_epoll.c: epoll_ctl(2), epoll_wait(2), poll(2), and the interest list */
 enum world_answer kernel_epoll(struct kernel *k, const struct call *call, struct seen *seen,
 			       struct note *why);
-void kernel_seen_events(struct seen *seen, const struct epoll_event *events, int count);
+enum world_answer kernel_seen_events(struct seen *seen, const struct epoll_event *events, int count,
+				     struct note *why);
+
+/* What "max" gives to a wait; never more than there is room for, if it could be that. */
+int kernel_most(const struct call *call);
 
 /* kernel_data.c: bytes and ends of streams */
 enum world_answer kernel_data(struct kernel *k, const struct call *call, struct seen *seen,

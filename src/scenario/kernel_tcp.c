@@ -1,6 +1,7 @@
 /*
- * When is a call on a TCP socket over? When what it sent has been acknowledged: the other end's
- * kernel has queued it then, and has announced it, since it answers after that. Where the answer is
+ * When is a call on a TCP socket over? When what it sent has been acknowledged: the other end has
+ * queued it then, and on the loopback also announced it, since the packet that answers is taken up
+ * after the one that is answered is done with. Where the answer is
  * a reset, or there is nobody to answer, the state of a socket tells.
  */
 #include "kernel_state.h"

@@ -476,13 +476,13 @@ static const struct {
 	const char *word;
 	enum call_option option;
 } keywords[] = {
-	{ "async", OPTION_ASYNC },   { "backlog", OPTION_BACKLOG },
-	{ "size", OPTION_SIZE },     { "semaphore", OPTION_SEMAPHORE },
-	{ "every", OPTION_EVERY },   { "as", OPTION_AS },
-	{ "max", OPTION_MAX },       { "for", OPTION_FOR },
-	{ "null", OPTION_NULL },     { "op", OPTION_OP },
-	{ "by", OPTION_BY },         { "unblocking", OPTION_UNBLOCKING },
-	{ "signal", OPTION_SIGNAL }, { "nsec", OPTION_NSEC },
+	{ "async", OPTION_ASYNC }, { "backlog", OPTION_BACKLOG },
+	{ "size", OPTION_SIZE },   { "semaphore", OPTION_SEMAPHORE },
+	{ "every", OPTION_EVERY }, { "as", OPTION_AS },
+	{ "max", OPTION_MAX },     { "for", OPTION_FOR },
+	{ "null", OPTION_NULL },   { "op", OPTION_OP },
+	{ "by", OPTION_BY },       { "unblocking", OPTION_UNBLOCKING },
+	{ "nsec", OPTION_NSEC },
 };
 
 static bool is_keyword(const char *syntax)
