@@ -5,6 +5,7 @@
 #include "scenario/clauses.h"
 #include "scenario/kernel.h"
 #include "scenario/live.h"
+#include "scenario/on_model.h"
 #include "scenario/parse.h"
 #include "scenario/tap.h"
 
@@ -26,10 +27,11 @@
 enum { EXIT_CANNOT_RUN = 2, TIMEOUT_DEFAULT_MS = 20000, TIMEOUT_MAX_MS = 3600000, HOST_MAX = 64 };
 
 static const char usage[] =
-	"Usage: epoll-scenario [--on kernel|server=HOST:PORT] [OPTION]... FILE...\n"
+	"Usage: epoll-scenario [--on kernel|model|server=HOST:PORT] [OPTION]... FILE...\n"
 	"Plays scenarios, and judges what happens; FILE may be - for standard input.\n"
 	"\n"
 	"  --on kernel            scenarios about descriptors, on this kernel (the default)\n"
+	"  --on model             the same on the model of epoll (src/model), which skips what it lacks\n"
 	"  --on server=HOST:PORT  scenarios about a live echo server: a numeric address\n"
 	"                         ([::1]:3000) or localhost\n"
 	"  --timeout SECONDS      how long a step may make no progress (default 20; server only)\n"
@@ -66,7 +68,7 @@ static const char usage_end[] =
 static struct script script;
 static char texts[SCRIPT_TEXT_MAX];
 static size_t texts_len;
-static bool only_list, conformance, json;
+static bool on_model, only_list, conformance, json;
 
 static int usage_error(const char *message, const char *value)
 {
@@ -146,7 +148,8 @@ static bool take_world(const char *text, struct address *address)
 {
 	static const char world[] = "server=";
 
-	if (strcmp(text, "kernel") == 0) {
+	on_model = strcmp(text, "model") == 0;
+	if (on_model || strcmp(text, "kernel") == 0) {
 		address->len = 0;
 		return true;
 	}
@@ -180,7 +183,8 @@ static int take_options(int argc, char **argv, struct live_options *options)
 
 	while ((option = getopt_long(argc, argv, "", names, NULL)) != -1) {
 		if (option == 'o' && !take_world(optarg, &options->server))
-			return usage_error("--on expects kernel or server=HOST:PORT, not ", optarg);
+			return usage_error("--on expects kernel, model or server=HOST:PORT, not ",
+					   optarg);
 		if (option == 't' && !take_timeout(optarg, &options->timeout_ms))
 			return usage_error("--timeout expects seconds from 0.001 to 3600, not ",
 					   optarg);
@@ -203,7 +207,7 @@ static int take_options(int argc, char **argv, struct live_options *options)
 	if (json && !only_list)
 		return usage_error("--json is a form of --list", "");
 	if (conformance && (optind < argc || options->server.len > 0))
-		return usage_error("--conformance plays no FILE, and on the kernel only", "");
+		return usage_error("--conformance plays no FILE, and on no server", "");
 	return optind < argc || conformance ? -1 : usage_error("no FILE", "");
 }
 
@@ -289,12 +293,15 @@ static enum outcome_how play_live(struct live *live, const struct scenario *scen
 	return passed ? OUTCOME_PASSED : OUTCOME_FAILED;
 }
 
-static enum outcome_how play_on_kernel(const struct scenario *scenario, bool show, uint32_t number)
+static enum outcome_how play_calls(const struct scenario *scenario, bool show, uint32_t number)
 {
 	static struct outcome outcome;
 	const struct call *call;
 
-	kernel_play(&script, scenario, show, &outcome);
+	if (on_model)
+		on_model_play(&script, scenario, show, &outcome);
+	else
+		kernel_play(&script, scenario, show, &outcome);
 	call = outcome.call;
 	if (outcome.how == OUTCOME_SKIPPED) {
 		tap_skip(number, scenario->name.at, scenario->name.len, outcome.why.text);
@@ -367,7 +374,9 @@ static void tell_groups(void)
 		all += groups[i].count;
 	}
 	tell_count(&(struct text){ "all", 3 }, held, skipped, all);
-	if (uname(&kernel) == 0)
+	if (on_model)
+		printf(", on the model");
+	else if (uname(&kernel) == 0)
 		printf(", on %s %s %s", kernel.sysname, kernel.release, kernel.machine);
 	putchar('\n');
 }
@@ -434,7 +443,7 @@ static int play(const struct live_options *options)
 		else if (on_server)
 			how = play_live(live, scenario, i + 1);
 		else
-			how = play_on_kernel(scenario, options->show, i + 1);
+			how = play_calls(scenario, options->show, i + 1);
 		if (how != OUTCOME_PASSED && how != OUTCOME_SKIPPED)
 			status = EXIT_FAILURE;
 		count(scenario, how);

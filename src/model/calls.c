@@ -66,6 +66,11 @@ int64_t model_write(struct model *m, int fd, const void *bytes, size_t size)
 	return MODEL_EINVAL;
 }
 
+bool model_counts(struct model *m, int fd)
+{
+	return object_at(m, fd, KIND_EVENTFD) != NULL || object_at(m, fd, KIND_TIMERFD) != NULL;
+}
+
 int64_t model_peek(struct model *m, int fd, void *bytes, size_t size)
 {
 	const struct file *file = file_at(m, fd);

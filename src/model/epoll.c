@@ -283,10 +283,10 @@ int epoll_check(const struct model *m, int epfd, int maxevents)
 {
 	const struct file *instance = file_at(m, epfd);
 
-	if (maxevents <= 0 || maxevents > MAXEVENTS_MAX)
-		return MODEL_EINVAL;
 	if (instance == NULL)
 		return MODEL_EBADF;
+	if (maxevents <= 0 || maxevents > MAXEVENTS_MAX)
+		return MODEL_EINVAL;
 	return instance->object->kind == KIND_EPOLL ? 0 : MODEL_EINVAL;
 }
 

@@ -50,7 +50,7 @@
  * blocked all hear it.
  *
  * A *waiter* is a thread that is blocked in epoll_wait. One wake-up of an instance takes one waiter
- * out of the queue, the oldest. When it runs it collects as above; if it finds nothing it waits on,
+ * out of the queue, the one that came last. When it runs it collects as above; if it finds nothing it waits on,
  * and if it leaves something in the ready list it wakes the next one (ep_done_scan).
  *
  * Use
@@ -232,6 +232,7 @@ int64_t model_peek(struct model *m, int fd, void *bytes, size_t size); /* recv(2
 int64_t model_write(struct model *m, int fd, const void *bytes, size_t size);
 int64_t model_send_urgent(struct model *m, int fd, const void *bytes, size_t size); /* MSG_OOB */
 int64_t model_receive_urgent(struct model *m, int fd, uint8_t *byte);
+bool model_counts(struct model *m, int fd);                    /* is it one of these? */
 int64_t model_queued(struct model *m, int fd);                 /* FIONREAD */
 int64_t model_unsent(struct model *m, int fd);                 /* SIOCOUTQ, of TCP */
 int model_pipe_resize(struct model *m, int fd, uint32_t size); /* F_SETPIPE_SZ; the new size */
@@ -254,9 +255,12 @@ int model_dissolve(struct model *m, int fd); /* connect(2) to AF_UNSPEC */
 int model_set_option(struct model *m, int fd, enum model_option option, int value);
 int model_socket_error(struct model *m, int fd, int *error); /* SO_ERROR, taken: 0 or negative */
 
+int model_tcp_state(struct model *m, int fd); /* TCP_INFO, tcpi_state: 1 is ESTABLISHED */
+
 /* Virtual time, in nanoseconds. */
 
 uint64_t model_now(const struct model *m);
+uint64_t model_next(const struct model *m); /* when the next of them is due; UINT64_MAX: none */
 /* Timers expire and waiters time out in their order, and woken waiters run in between. */
 void model_advance(struct model *m, uint64_t ns);
 /* timerfd_settime(2), relative. `first` 0 disarms; `interval` 0: it expires once. */

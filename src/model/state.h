@@ -56,17 +56,18 @@ struct local { /* unix(7), one end of a pair */
 	struct object *peer;
 };
 
-/* tcp(7), RFC 9293. A socket in TIME-WAIT is CLOSE for its owner (tcp_time_wait). */
+/* tcp(7), RFC 9293, with the kernel's numbers. A socket in TIME-WAIT is CLOSE for its owner
+ * (tcp_time_wait), and a connection appears at the listener when its handshake is over. */
 enum tcp_state {
-	TCP_CLOSE = 1,
-	TCP_LISTEN,
-	TCP_SYN_SENT,
-	TCP_ESTABLISHED,
-	TCP_FIN_WAIT1,
-	TCP_FIN_WAIT2,
-	TCP_CLOSING,
-	TCP_CLOSE_WAIT,
-	TCP_LAST_ACK
+	TCP_ESTABLISHED = 1,
+	TCP_SYN_SENT = 2,
+	TCP_FIN_WAIT1 = 4,
+	TCP_FIN_WAIT2 = 5,
+	TCP_CLOSE = 7,
+	TCP_CLOSE_WAIT = 8,
+	TCP_LAST_ACK = 9,
+	TCP_LISTEN = 10,
+	TCP_CLOSING = 11
 };
 
 enum urgent { URGENT_NONE = 0, URGENT_NOT_YET, URGENT_VALID, URGENT_READ };
@@ -98,7 +99,7 @@ struct tcp {
 
 struct epoll {
 	struct link ready;     /* the suspects, in their order */
-	struct link waiters;   /* blocked, the oldest first */
+	struct link waiters;   /* blocked, in the order of waking */
 	struct link entries;   /* the interest list */
 	struct file *file;     /* the one that leads here */
 	uint32_t check, depth; /* nesting.c: the check that was here last, and what it found */
@@ -262,7 +263,6 @@ int local_shutdown(struct model *m, struct object *object, uint8_t how);
 void local_release(struct model *m, struct object *object);
 
 struct object *tcp_new(struct model *m, bool with_ring);
-void tcp_connected(struct object *object, struct object *peer);
 void tcp_reset_arrives(struct model *m, struct object *object);
 void tcp_abort(struct model *m, struct object *object);
 void tcp_disconnect(struct model *m, struct object *object);

@@ -197,3 +197,11 @@ int model_dissolve(struct model *m, int fd)
 	tcp_disconnect(m, object);
 	return 0;
 }
+
+int model_tcp_state(struct model *m, int fd)
+{
+	int error;
+	struct object *object = socket_at(m, fd, &error);
+
+	return object == NULL ? error : (int)object->tcp.state;
+}

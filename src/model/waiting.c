@@ -20,10 +20,11 @@ static void finish(struct model *m, struct waiter *waiter, int result)
 	file_put(m, waiter->file);
 }
 
-static void sleep_in(struct waiter *waiter)
+/* In front: who has begun to wait last is woken first (__add_wait_queue_exclusive). */
+static void fall_asleep(struct waiter *waiter)
 {
 	waiter->state = MODEL_ASLEEP;
-	push_back(&waiter->file->object->epoll.waiters, &waiter->link);
+	push_front(&waiter->file->object->epoll.waiters, &waiter->link);
 }
 
 static bool is_over(const struct model *m, const struct waiter *waiter)
@@ -31,7 +32,7 @@ static bool is_over(const struct model *m, const struct waiter *waiter)
 	return waiter->alarm.at <= m->now;
 }
 
-/* Who finds nothing goes on waiting, behind all others. */
+/* Who finds nothing goes on waiting. */
 static void look_again(struct model *m, struct waiter *waiter)
 {
 	int result;
@@ -41,7 +42,7 @@ static void look_again(struct model *m, struct waiter *waiter)
 	if (result != 0 || is_over(m, waiter))
 		finish(m, waiter, result);
 	else
-		sleep_in(waiter);
+		fall_asleep(waiter);
 }
 
 void model_run(struct model *m)
@@ -112,6 +113,11 @@ uint64_t model_now(const struct model *m)
 	return m->now;
 }
 
+uint64_t model_next(const struct model *m)
+{
+	return linked(&m->alarms) ? OWNER(m->alarms.next, struct alarm, link)->at : UINT64_MAX;
+}
+
 /* Those of the same time go off in the order in which they were set. */
 void alarm_set(struct model *m, struct alarm *alarm, uint64_t at)
 {
@@ -145,8 +151,8 @@ void model_advance(struct model *m, uint64_t ns)
 
 	ASSERT(end >= m->now && end < UINT64_MAX);
 	model_run(m);
-	while (linked(&m->alarms) && OWNER(m->alarms.next, struct alarm, link)->at <= end) {
-		m->now = OWNER(m->alarms.next, struct alarm, link)->at;
+	while (model_next(m) <= end) {
+		m->now = model_next(m);
 		go_off(m, OWNER(m->alarms.next, struct alarm, link));
 	}
 	m->now = end;
