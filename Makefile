@@ -91,7 +91,7 @@ TESTS    := $(patsubst tests/%.c,%,$(wildcard tests/test_*.c))
 HELPERS  := $(wildcard tests/world*.c tests/script.c)
 SERVERS  := $(filter-out common,$(patsubst tests/servers/%.c,%,$(wildcard tests/servers/*.c)))
 TARGETS  := $(patsubst fuzz/%.c,%,$(wildcard fuzz/fuzz_*.c))
-DRIVERS  := replay codec afl_mutator
+DRIVERS  := replay codec differ afl_mutator
 MODES    := asan valgrind short $(ENGINES) $(REPLAYERS)
 TEST_MODES := asan valgrind short libfuzzer-address $(REPLAYERS)
 C_FILES  := $(wildcard $(foreach folder,src tests fuzz,$(folder)/*.[ch] $(folder)/*/*.[ch]))
@@ -254,6 +254,11 @@ $(BUILD)/fuzz/fuzz_%: $(BUILD)/obj/fuzz/fuzz_%.o $(if $(ENGINE_LINK),,$(call obj
 	$(Q)$(LINK) -o $@ $^ $(ENGINE_LINK) $(LDLIBS)
 
 $(BUILD)/fuzz/codec: $(BUILD)/obj/fuzz/codec.o $(BUILD)/libfuzz.a $(archive)
+	@mkdir -p $(@D)
+	$(call say,LINK)
+	$(Q)$(LINK) -o $@ $^ $(LDLIBS)
+
+$(BUILD)/fuzz/differ: $(BUILD)/obj/fuzz/differ.o $(BUILD)/libfuzz.a $(archive)
 	@mkdir -p $(@D)
 	$(call say,LINK)
 	$(Q)$(LINK) -o $@ $^ $(LDLIBS)

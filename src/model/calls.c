@@ -110,9 +110,14 @@ int64_t model_queued(struct model *m, int fd)
 		return tcp_queued(file->object);
 	case KIND_FILE:
 		return 0;
-	default:
-		return MODEL_ENOTTY;
+	case KIND_EPOLL:
+		return MODEL_EINVAL; /* its ioctl(2) is about busy polling */
+	case KIND_EVENTFD:
+	case KIND_TIMERFD:
+	case KIND_FREE:
+		break;
 	}
+	return MODEL_ENOTTY;
 }
 
 int64_t model_unsent(struct model *m, int fd)

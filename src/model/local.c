@@ -241,10 +241,11 @@ static int64_t nobody_takes(struct model *m, struct object *object, int error)
 	return error;
 }
 
-/* Its peer has gone. This is said once, and what the peer had sent is lost
- * (unix_dgram_disconnected). */
-static int64_t peer_has_gone(struct model *m, struct object *object)
+/* A peer that has gone is told of once, and what it had sent is lost (unix_dgram_disconnected). */
+static int64_t no_peer(struct model *m, struct object *object)
 {
+	if (!object->local.peer_gone)
+		return nobody_takes(m, object, MODEL_ENOTCONN);
 	object->local.peer_gone = false;
 	ring_drop(m, &object->ring, object->ring.used);
 	return nobody_takes(m, object, MODEL_ECONNREFUSED);
@@ -258,14 +259,12 @@ static int64_t message_write(struct model *m, struct object *object, const void 
 
 	if (error != 0)
 		return error;
-	if (local->type == MODEL_DATAGRAM && local->peer == NULL && !local->peer_gone)
-		return MODEL_ENOTCONN;
 	if (size > m->config.ring_size - sizeof(struct head))
 		return MODEL_EMSGSIZE;
 	if ((local->shutdown & SHUT_SEND) != 0)
 		return MODEL_EPIPE;
 	if (local->peer == NULL)
-		return peer_has_gone(m, object);
+		return no_peer(m, object);
 	if (size + sizeof(struct head) > m->config.ring_size - local->peer->ring.used)
 		return MODEL_EAGAIN;
 	if ((local->peer->local.shutdown & SHUT_RECEIVE) != 0)
@@ -317,6 +316,15 @@ int local_shutdown(struct model *m, struct object *object, uint8_t how)
 	return 0;
 }
 
+/* What a close loses, unless it is a single message without bytes. */
+static bool unread(const struct model *m, const struct object *object)
+{
+	struct head head;
+
+	return head_of(m, object, &head) != NULL &&
+	       (head.size > 0 || object->ring.used > sizeof(head));
+}
+
 /* unix_release_sock. What was unread is freed, message by message, and its sender hears of it. */
 void local_release(struct model *m, struct object *object)
 {
@@ -324,7 +332,7 @@ void local_release(struct model *m, struct object *object)
 	struct head head;
 
 	if (peer != NULL && peer->local.type != MODEL_DATAGRAM) {
-		if (object->ring.used > 0)
+		if (unread(m, object))
 			peer->local.error = MODEL_ECONNRESET;
 		shut(m, peer, SHUT_BOTH);
 	}

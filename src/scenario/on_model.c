@@ -278,14 +278,19 @@ static enum world_answer wait_for(struct model *m, const struct call *call, stru
 	return seen_events(seen, events, count);
 }
 
-/* In the order of the numbers. */
-static enum world_answer interest(struct model *m, const struct call *call, struct seen *seen)
+/* In the order of the numbers. Who is no instance has an empty one in /proc. */
+static enum world_answer interest(struct model *m, const struct call *call, struct seen *seen,
+				  struct note *why)
 {
 	struct model_interest list[SEEN_EVENTS_MAX];
 	int count = model_interest(m, call->fds[0], list, SEEN_EVENTS_MAX), last = -1;
 
+	if (count == MODEL_EBADF) {
+		note_add(why, "it is not open");
+		return WORLD_BROKEN;
+	}
 	if (count < 0)
-		return told(count, seen);
+		count = 0;
 	count = count < SEEN_EVENTS_MAX ? count : SEEN_EVENTS_MAX;
 	seen->kind = SEEN_EVENTS;
 	seen->events_count = (uint32_t)count;
@@ -323,7 +328,7 @@ static enum world_answer epoll(struct model *m, const struct call *call, struct 
 	case CALL_POLL:
 		return seen_mask(model_poll(m, call->fds[0], call->mask), seen);
 	case CALL_INTEREST:
-		return interest(m, call, seen);
+		return interest(m, call, seen, why);
 	default:
 		return wait_for(m, call, seen, why);
 	}
