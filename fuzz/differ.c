@@ -15,6 +15,8 @@
 
 enum { EXIT_DIFFERENT = 1, EXIT_CANNOT_RUN = 2, TRIES = 3, NONE = -1 };
 
+static const double SLOW_SECONDS = 1;
+
 static struct script script;
 
 /* Of the step at which both worlds parted. */
@@ -24,7 +26,23 @@ static struct difference {
 	const char *why;
 } difference;
 
-static uint64_t steps_played;
+static uint64_t steps_played, refused, seed_now;
+
+static double now(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
+}
+
+/* A step whose effect cannot arrive costs seconds: such programs are not worth it. */
+static void tell_slow(const struct call *call, double seconds)
+{
+	if (seconds > SLOW_SECONDS)
+		fprintf(stderr, "differ: %.1f s for '%.*s' of seed %" PRIu64 "\n", seconds,
+			(int)call->source.len, call->source.at, seed_now);
+}
 
 static bool parsed(const struct program *program, const bool *left_out)
 {
@@ -62,11 +80,13 @@ static bool play_step(const struct world *worlds[2], const struct call *call,
 	struct seen seen[2] = { { .kind = SEEN_DONE }, { .kind = SEEN_DONE } };
 	enum world_answer answers[2];
 	struct note whys[2];
+	double start = now();
 
 	for (int i = 0; i < 2; i++) {
 		note_clear(&whys[i]);
 		answers[i] = worlds[i]->perform(worlds[i]->state, call, &seen[i], &whys[i]);
 	}
+	tell_slow(call, now() - start);
 	steps_played++;
 	if (!on_model_holds())
 		difference.why = "the model's invariant does not hold";
@@ -88,8 +108,10 @@ static int play(const struct program *program, const bool *left_out)
 	const struct scenario *scenario = &script.scenarios[0];
 
 	difference.line = NONE;
-	if (!parsed(program, left_out))
+	if (!parsed(program, left_out)) {
+		refused++;
 		return NONE;
+	}
 	for (uint32_t i = 0; i < scenario->calls_count; i++) {
 		const struct call *call = &script.calls[scenario->calls_first + i];
 
@@ -139,14 +161,6 @@ static void print(const struct program *program, const bool *left_out, uint64_t 
 			printf("%s\n", program->line[i]);
 	printf("#   kernel: %s\n#   model:  %s\n", difference.kernel.text, difference.model.text);
 	fflush(stdout);
-}
-
-static double now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
 }
 
 struct options {
@@ -233,17 +247,20 @@ int main(int argc, char **argv)
 
 	while (count < options.programs && found < options.differences &&
 	       now() - start < options.seconds) {
+		seed_now = seed;
 		program_make(&program, seed, options.mode);
 		memset(left_out, 0, sizeof(left_out));
 		if (options.print) {
 			print(&program, left_out, seed);
 			break;
 		}
+		refused = 0;
 		if (play(&program, left_out) != NONE && differs(&program, left_out)) {
 			found++;
 			shorten(&program, left_out);
 			print(&program, left_out, seed);
-		}
+		} else if (refused > 0)
+			print(&program, left_out, seed);
 		seed++;
 		count++;
 	}

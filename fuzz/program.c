@@ -23,13 +23,15 @@ enum kind {
  * for memory is not compared, so a direction is filled and drained, or far from full. */
 struct end {
 	uint32_t pending; /* bytes that may be unread here */
-	bool filled;
-	int peer; /* index, or itself */
+	bool filled, lowat, dead;
+	bool has_empty; /* messages, at which draining would stop */
+	int peer;       /* index, or itself */
 };
 
 struct thing {
 	enum kind kind;
 	int end;
+	bool closed;
 	char name[8];
 };
 
@@ -249,6 +251,12 @@ static bool carries(const struct thing *thing)
 	       thing->kind == KIND_TCP;
 }
 
+/* What is sent behind a full buffer does not arrive, so the kernel's world would wait for it. */
+static bool is_stuck(struct maker *k, const struct thing *thing)
+{
+	return thing->kind == KIND_TCP && receiver(k, thing)->filled;
+}
+
 static void write_to(struct maker *k, const struct thing *thing)
 {
 	static const uint32_t pipe_sizes[] = { 0, 1, 5, 100, 3000, 4095, 4096, 4097, 9000, 65536 };
@@ -265,6 +273,7 @@ static void write_to(struct maker *k, const struct thing *thing)
 		if (receiver(k, thing)->pending + size > PENDING_MAX)
 			size = 1;
 		receiver(k, thing)->pending += size + 100;
+		receiver(k, thing)->has_empty |= size == 0;
 		if (receiver(k, thing)->pending > 2 * PENDING_MAX)
 			return;
 	}
@@ -279,6 +288,8 @@ static void read_from(struct maker *k, const struct thing *thing)
 	static const uint32_t sizes[] = { 0, 1, 2, 4, 8, 50, 4000, 5000 };
 	struct end *end = &k->end[thing->end];
 
+	if (carries(thing) && end->filled && thing->closed)
+		return;
 	if (carries(thing) && end->filled) {
 		end->filled = false;
 		end->pending = 0;
@@ -293,9 +304,13 @@ static void read_from(struct maker *k, const struct thing *thing)
 
 static void fill(struct maker *k, const struct thing *thing)
 {
-	if (!carries(thing) && !is_pipe(thing))
+	if (thing->closed || (!carries(thing) && !is_pipe(thing)))
 		return;
-	if (carries(thing) && receiver(k, thing)->filled)
+	if (carries(thing) && (receiver(k, thing)->filled || receiver(k, thing)->lowat))
+		return; /* with SO_RCVLOWAT the kernel takes seconds to drain */
+	if (thing->kind == KIND_TCP && (k->end[thing->end].dead || !one_in(k, 4)))
+		return;
+	if (thing->kind == KIND_DATAGRAM && receiver(k, thing)->has_empty)
 		return;
 	receiver(k, thing)->filled = true;
 	say(k, "fill %s by %u", thing->name, thing->kind == KIND_DATAGRAM ? 1000 : 4096);
@@ -314,7 +329,8 @@ static void other_data(struct maker *k, struct thing *thing)
 	case 2:
 	case 3:
 	case 4:
-		say(k, "shutdown %s %s", thing->name, hows[below(k, 3)]);
+		if (!is_stuck(k, thing))
+			say(k, "shutdown %s %s", thing->name, hows[below(k, 3)]);
 		return;
 	case 5:
 		say(k, "peek %s %u", thing->name, 1 + below(k, 10));
@@ -359,6 +375,9 @@ static void tcp_only(struct maker *k)
 			say(k, "urgent %s \"%s\"", thing->name, one_in(k, 2) ? "u" : "vw");
 		return;
 	case 2:
+		if (k->end[thing->end].filled)
+			return;
+		k->end[thing->end].lowat = true;
 		say(k, "set %s RCVLOWAT %u", thing->name, below(k, 8));
 		return;
 	case 3:
@@ -366,16 +385,20 @@ static void tcp_only(struct maker *k)
 		return;
 	case 4:
 		say(k, "reset %s", thing->name);
-		return;
+		thing->closed = true;
+		break;
 	default:
+		if (peer->dead || peer == &k->end[thing->end] || thing->closed)
+			return; /* the kernel's world would look for the other end */
 		say(k, "dissolve %s", thing->name);
 	}
+	peer->filled = k->end[thing->end].filled = false;
+	peer->dead = k->end[thing->end].dead = true;
 }
 
 static void lifetime(struct maker *k)
 {
 	struct thing *thing = any(k), *copy;
-	struct end *end = &k->end[thing->end];
 
 	switch (below(k, 6)) {
 	case 0:
@@ -383,17 +406,26 @@ static void lifetime(struct maker *k)
 		if (!has_room(k, 1))
 			return;
 		copy = thing_new(k, thing->kind, thing->end);
+		copy->closed = thing->closed;
 		say(k, "dup %s %s", thing->name, copy->name);
 		return;
 	case 2:
 		copy = any(k);
+		if (is_stuck(k, copy))
+			return;
 		say(k, "dup2 %s %s", thing->name, copy->name);
+		if (thing->closed)
+			return;
+		copy->closed = false;
 		copy->kind = thing->kind;
 		copy->end = thing->end;
 		return;
 	default:
-		(void)end;
+		if (is_stuck(k, thing))
+			return;
 		say(k, "close %s", thing->name);
+		thing->closed = true;
+		receiver(k, thing)->dead = k->end[thing->end].dead = true;
 	}
 }
 

@@ -25,13 +25,24 @@ static const struct head *head_of(const struct model *m, const struct object *ob
 	return head;
 }
 
-/* unix_writable: while not more than a quarter of the send buffer is used. Our send buffer is the
- * peer's ring. */
+/* Half of the peer's ring is our send buffer. A message may be written while that is not full, so
+ * the last one may reach into the other half (sock_alloc_send_pskb). */
+static uint32_t send_size(const struct model *m)
+{
+	return m->config.ring_size / 2;
+}
+
+static bool full(const struct model *m, const struct object *peer)
+{
+	return peer->ring.used >= send_size(m);
+}
+
+/* unix_writable: while not more than a quarter of the send buffer is used. */
 static bool writable(const struct model *m, const struct object *object)
 {
 	const struct object *peer = object->local.peer;
 
-	return peer == NULL || peer->ring.used <= m->config.ring_size / 4;
+	return peer == NULL || peer->ring.used <= send_size(m) / 4;
 }
 
 /* unix_write_space: buffer memory of this one became free. */
@@ -195,22 +206,13 @@ static void deliver(struct model *m, struct object *peer, const void *bytes, uin
 	wake(m, peer, QUEUE_MAIN, KEY_READABLE);
 }
 
-static uint32_t room_of(const struct model *m, const struct object *peer)
-{
-	uint32_t room = m->config.ring_size - peer->ring.used;
-
-	return room > sizeof(struct head) ? room - (uint32_t)sizeof(struct head) : 0;
-}
-
 /* How much of a stream's write becomes the next message. */
-static uint32_t cut(const struct model *m, const struct object *peer, size_t size)
+static uint32_t cut(const struct model *m, size_t size)
 {
-	size_t most = m->config.ring_size / 2 > CUT_LESS * 2 ? m->config.ring_size / 2 - CUT_LESS
-							     : m->config.ring_size / 2;
+	uint32_t most = send_size(m) / 2 > CUT_LESS ? send_size(m) / 2 - CUT_LESS : 1;
 
-	size = size < most ? size : most;
-	size = size < CUT_MOST ? size : CUT_MOST;
-	return size < room_of(m, peer) ? (uint32_t)size : room_of(m, peer);
+	most = most < CUT_MOST ? most : CUT_MOST;
+	return size < most ? (uint32_t)size : most;
 }
 
 /* unix_stream_sendmsg. The peer's end has shut our sending down when it closed. */
@@ -223,9 +225,9 @@ static int64_t stream_write(struct model *m, struct object *object, const uint8_
 	if ((local->shutdown & SHUT_SEND) != 0)
 		return MODEL_EPIPE;
 	while (count < size) {
-		uint32_t next = cut(m, local->peer, size - count);
+		uint32_t next = cut(m, size - count);
 
-		if (next == 0)
+		if (full(m, local->peer))
 			return count > 0 ? (int64_t)count : MODEL_EAGAIN;
 		deliver(m, local->peer, bytes + count, next);
 		count += next;
@@ -259,13 +261,13 @@ static int64_t message_write(struct model *m, struct object *object, const void 
 
 	if (error != 0)
 		return error;
-	if (size > m->config.ring_size - sizeof(struct head))
+	if (size > send_size(m) - sizeof(struct head))
 		return MODEL_EMSGSIZE;
 	if ((local->shutdown & SHUT_SEND) != 0)
 		return MODEL_EPIPE;
 	if (local->peer == NULL)
 		return no_peer(m, object);
-	if (size + sizeof(struct head) > m->config.ring_size - local->peer->ring.used)
+	if (full(m, local->peer))
 		return MODEL_EAGAIN;
 	if ((local->peer->local.shutdown & SHUT_RECEIVE) != 0)
 		return nobody_takes(m, object, MODEL_EPIPE);

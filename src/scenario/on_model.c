@@ -6,7 +6,7 @@
 #include "model/model.h"
 
 enum { PROCESS_OF_CALLS = 1, PROCESSES = CALL_NAMES_MAX + 2 };
-enum { RING_SIZE = 1 << 18, WINDOW = 1 << 17, NUMBERS = 192, STANDARD_FDS = 3 };
+enum { RING_SIZE = 1 << 19, WINDOW = 1 << 18, NUMBERS = 192, STANDARD_FDS = 3 };
 enum { MEMORY_SIZE = 48 << 20, NS_OF_MS = 1000000 };
 
 static const struct model_config config = {
@@ -15,7 +15,7 @@ static const struct model_config config = {
 	.files = 256,
 	.entries = 1024,
 	.waiters = CALL_NAMES_MAX + 1,
-	.rings = 128,
+	.rings = 64,
 	.ring_size = RING_SIZE,
 	.window = WINDOW,
 };
@@ -278,32 +278,42 @@ static enum world_answer wait_for(struct model *m, const struct call *call, stru
 	return seen_events(seen, events, count);
 }
 
-/* In the order of the numbers. Who is no instance has an empty one in /proc. */
+static bool comes_first(const struct model_interest *a, const struct model_interest *b)
+{
+	if (a->fd != b->fd)
+		return a->fd < b->fd;
+	return a->data != b->data ? a->data < b->data : a->events < b->events;
+}
+
+static void sort(struct model_interest *list, int count)
+{
+	for (int i = 1; i < count; i++)
+		for (int j = i; j > 0 && comes_first(&list[j], &list[j - 1]); j--) {
+			struct model_interest other = list[j];
+
+			list[j] = list[j - 1];
+			list[j - 1] = other;
+		}
+}
+
+/* In the order in which the kernel's world tells it. Who is no instance has an empty one in /proc. */
 static enum world_answer interest(struct model *m, const struct call *call, struct seen *seen,
 				  struct note *why)
 {
 	struct model_interest list[SEEN_EVENTS_MAX];
-	int count = model_interest(m, call->fds[0], list, SEEN_EVENTS_MAX), last = -1;
+	int count = model_interest(m, call->fds[0], list, SEEN_EVENTS_MAX);
 
 	if (count == MODEL_EBADF) {
 		note_add(why, "it is not open");
 		return WORLD_BROKEN;
 	}
-	if (count < 0)
-		count = 0;
-	count = count < SEEN_EVENTS_MAX ? count : SEEN_EVENTS_MAX;
+	count = count < 0 ? 0 : count < SEEN_EVENTS_MAX ? count : SEEN_EVENTS_MAX;
+	sort(list, count);
 	seen->kind = SEEN_EVENTS;
 	seen->events_count = (uint32_t)count;
-	for (int i = 0; i < count; i++) {
-		int next = -1;
-
-		for (int j = 0; j < count; j++)
-			if (list[j].fd > last && (next < 0 || list[j].fd < list[next].fd))
-				next = j;
-		last = list[next].fd;
-		seen->events[i] = (struct seen_event){ .mask = list[next].events,
-						       .label = (uint16_t)list[next].data };
-	}
+	for (int i = 0; i < count; i++)
+		seen->events[i] = (struct seen_event){ .mask = list[i].events,
+						       .label = (uint16_t)list[i].data };
 	return WORLD_DONE;
 }
 
