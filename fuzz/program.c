@@ -384,12 +384,14 @@ static void tcp_only(struct maker *k)
 		say(k, "set %s OOBINLINE %u", thing->name, below(k, 2));
 		return;
 	case 4:
+		if (peer->dead || peer == &k->end[thing->end] || thing->closed)
+			return; /* the kernel's world would look for the other end */
 		say(k, "reset %s", thing->name);
 		thing->closed = true;
 		break;
 	default:
 		if (peer->dead || peer == &k->end[thing->end] || thing->closed)
-			return; /* the kernel's world would look for the other end */
+			return;
 		say(k, "dissolve %s", thing->name);
 	}
 	peer->filled = k->end[thing->end].filled = false;
@@ -416,6 +418,7 @@ static void lifetime(struct maker *k)
 		say(k, "dup2 %s %s", thing->name, copy->name);
 		if (thing->closed)
 			return;
+		receiver(k, copy)->dead = k->end[copy->end].dead = true;
 		copy->closed = false;
 		copy->kind = thing->kind;
 		copy->end = thing->end;
