@@ -1,329 +1,352 @@
-/* The interest list, the ready list, and what a wait makes of them. */
-#include "model.h"
+/* The interest list and the ready list: fs/eventpoll.c. */
+#include "state.h"
 
-#define ALWAYS         (MODEL_ERR | MODEL_HUP)
-#define PRIVATE        (MODEL_WAKEUP | MODEL_ONESHOT | MODEL_ET | MODEL_EXCLUSIVE)
-#define WITH_EXCLUSIVE (MODEL_IN | MODEL_OUT | ALWAYS | MODEL_WAKEUP | MODEL_ET | MODEL_EXCLUSIVE)
+/* What MOD and ADD may carry besides the mask of what is asked for (EP_PRIVATE_BITS). An entry
+ * that asks for nothing else is deaf: ONESHOT leaves it so. */
+#define PRIVATE (MODEL_WAKEUP | MODEL_ONESHOT | MODEL_ET | MODEL_EXCLUSIVE)
 
-enum { EVENTS_MOST = INT32_MAX / 12 }; /* EP_MAX_EVENTS: events of 12 bytes, as on x86-64 */
+/* And what ADD may carry together with EXCLUSIVE (EPOLLEXCLUSIVE_OK_BITS). */
+#define EXCLUSIVE_OK \
+	(MODEL_IN | MODEL_OUT | MODEL_ERR | MODEL_HUP | MODEL_WAKEUP | MODEL_ET | MODEL_EXCLUSIVE)
 
-static bool is_instance(const struct model *m, uint16_t file)
+/* Room for the events of a wait, INT_MAX bytes of them, 12 each (EP_MAX_EVENTS). */
+enum { MAXEVENTS_MAX = INT_MAX / 12 };
+
+#define EPOLL_CLOEXEC 02000000u
+
+static struct entry **chain_of(const struct model *m, const struct object *epoll,
+			       const struct file *file, int fd)
 {
-	return file != MODEL_NOBODY && m->files[file].kind == MODEL_EPOLL;
+	uintptr_t key = (uintptr_t)epoll / sizeof(*epoll) * 31 + (uintptr_t)file / sizeof(*file);
+	uint32_t hash = (uint32_t)(key * 31 + (uintptr_t)fd) * 2654435769u;
+
+	return &m->hash[(hash ^ hash >> 15) & m->hash_mask];
 }
 
-static void enqueue(struct model *m, uint16_t id)
+struct entry *entry_find(const struct model *m, const struct object *epoll, const struct file *file,
+			 int fd)
 {
-	struct model_entry *entry = &m->entries[id];
-	struct model_file *instance = &m->files[entry->instance];
+	struct entry *entry = *chain_of(m, epoll, file, fd);
 
-	if (entry->queued)
-		return;
-	entry->queued = true;
-	entry->next_ready = MODEL_NOBODY;
-	if (instance->ready_first == MODEL_NOBODY)
-		instance->ready_first = id;
-	else
-		m->entries[instance->ready_last].next_ready = id;
-	instance->ready_last = id;
+	while (entry != NULL && (entry->epoll != epoll || entry->file != file || entry->fd != fd))
+		entry = entry->chain;
+	return entry;
 }
 
-static uint16_t dequeue(struct model *m, uint16_t instance)
+/* What is true now, of all that the entry asks for (ep_item_poll). */
+static uint32_t ask(struct model *m, const struct entry *entry)
 {
-	uint16_t id = m->files[instance].ready_first;
-
-	if (id != MODEL_NOBODY) {
-		m->files[instance].ready_first = m->entries[id].next_ready;
-		m->entries[id].queued = false;
-	}
-	return id;
+	return readiness(m, entry->file) & entry->events;
 }
 
-/* Out of the middle of the ready list. */
-static void unqueue(struct model *m, uint16_t id)
+/* Who watches the instance hears that something in it may be ready; one who waits on it wakes. */
+static bool tell_of(struct model *m, struct object *epoll)
 {
-	uint16_t instance = m->entries[id].instance, rest = m->files[instance].ready_first;
+	bool had_waiter = linked(&epoll->epoll.waiters);
 
-	m->files[instance].ready_first = MODEL_NOBODY;
-	while (rest != MODEL_NOBODY) {
-		uint16_t next = m->entries[rest].next_ready;
-
-		m->entries[rest].queued = false;
-		if (rest != id)
-			enqueue(m, rest);
-		rest = next;
-	}
+	if (had_waiter)
+		waiter_wake(m, epoll);
+	wake(m, epoll, QUEUE_MAIN, MODEL_IN);
+	return had_waiter;
 }
 
-/* The file's mask now, as far as the entry asks for it. */
-static uint32_t entry_ready(struct model *m, const struct model_entry *entry)
+static void suspect(struct entry *entry)
 {
-	return model_mask(m, entry->file) & entry->mask & ~PRIVATE;
+	if (!linked(&entry->ready))
+		push_back(&entry->epoll->epoll.ready, &entry->ready);
 }
 
-/* A key of 0 says nothing, and is heard by all. A one-shot entry that was used up is deaf. */
-static void entry_hears(struct model *m, uint16_t id, uint32_t key)
+/* Is this one for an exclusive entry that asks for these events? Both, or others, do not count. */
+static bool concerns(const struct entry *entry, uint32_t key)
 {
-	struct model_entry *entry = &m->entries[id];
+	uint32_t direction = key & (MODEL_IN | MODEL_OUT);
 
-	if ((entry->mask & ~PRIVATE) == 0 || (key != 0 && (key & entry->mask) == 0))
-		return;
-	enqueue(m, id);
-	model_wake(m, entry->instance, MODEL_IN);
+	return direction == 0 ||
+	       (direction != (MODEL_IN | MODEL_OUT) && (entry->events & direction) != 0);
 }
 
-/* Nesting is bounded, so this ends. */
-void model_wake(struct model *m, uint16_t file, uint32_t key)
+/* ep_poll_callback. True: an exclusive wake-up has found somebody, and need not go on. */
+bool entry_hears(struct model *m, struct entry *entry, uint32_t key)
 {
-	for (uint16_t id = m->files[file].heard_by; id != MODEL_NOBODY;
-	     id = m->entries[id].next_heard)
-		entry_hears(m, id, key);
-}
+	bool had_waiter;
 
-/* Whether anything in the ready list is ready; what is not, leaves it. */
-bool model_instance_ready(struct model *m, uint16_t instance)
-{
-	while (m->files[instance].ready_first != MODEL_NOBODY) {
-		if (entry_ready(m, &m->entries[m->files[instance].ready_first]) != 0)
-			return true;
-		dequeue(m, instance);
-	}
-	return false;
-}
-
-static uint16_t find(const struct model *m, uint16_t instance, uint16_t file, int fd)
-{
-	uint16_t id = m->files[instance].entries;
-
-	while (id != MODEL_NOBODY && (m->entries[id].file != file || m->entries[id].fd != fd))
-		id = m->entries[id].next_entry;
-	return id;
-}
-
-/* How many instances are on the longest way down from this file, and up from it. */
-static uint32_t depth_below(const struct model *m, uint16_t file, uint32_t most)
-{
-	uint32_t deepest = 0;
-
-	if (!is_instance(m, file) || most == 0)
-		return 0;
-	for (uint16_t id = m->files[file].entries; id != MODEL_NOBODY;
-	     id = m->entries[id].next_entry) {
-		uint32_t depth = depth_below(m, m->entries[id].file, most - 1);
-
-		deepest = depth > deepest ? depth : deepest;
-	}
-	return deepest + 1;
-}
-
-static uint32_t depth_above(const struct model *m, uint16_t file, uint32_t most)
-{
-	uint32_t highest = 0;
-
-	if (most == 0)
-		return 0;
-	for (uint16_t id = m->files[file].heard_by; id != MODEL_NOBODY;
-	     id = m->entries[id].next_heard) {
-		uint32_t depth = depth_above(m, m->entries[id].instance, most - 1);
-
-		highest = depth > highest ? depth : highest;
-	}
-	return highest + 1;
-}
-
-static bool reaches(const struct model *m, uint16_t from, uint16_t instance)
-{
-	if (from == instance)
-		return true;
-	if (!is_instance(m, from))
+	if ((entry->events & ~PRIVATE) == 0)
 		return false;
-	for (uint16_t id = m->files[from].entries; id != MODEL_NOBODY;
-	     id = m->entries[id].next_entry)
-		if (reaches(m, m->entries[id].file, instance))
-			return true;
-	return false;
-}
-
-static bool loops(const struct model *m, uint16_t instance, uint16_t file)
-{
-	uint32_t most = MODEL_NESTS_MAX + 2;
-
-	return is_instance(m, file) &&
-	       (reaches(m, file, instance) ||
-		depth_below(m, file, most) + depth_above(m, instance, most) > MODEL_NESTS_MAX + 1);
-}
-
-/* What is ready already is as good as a wake-up; but an entry that is queued is not announced again. */
-static void look(struct model *m, uint16_t id)
-{
-	if (entry_ready(m, &m->entries[id]) == 0 || m->entries[id].queued)
-		return;
-	enqueue(m, id);
-	model_wake(m, m->entries[id].instance, MODEL_IN);
-}
-
-/* Wake-ups are heard by the newest entry first, and by exclusive ones after all others
- * (kernel/sched/wait.c, add_wait_queue_exclusive()). */
-static void listen(struct model *m, uint16_t id)
-{
-	uint16_t *link = &m->files[m->entries[id].file].heard_by;
-
-	if ((m->entries[id].mask & MODEL_EXCLUSIVE) != 0)
-		while (*link != MODEL_NOBODY)
-			link = &m->entries[*link].next_heard;
-	m->entries[id].next_heard = *link;
-	*link = id;
-}
-
-static int insert(struct model *m, uint16_t instance, uint16_t file, int fd,
-		  struct model_event event)
-{
-	uint16_t id = 0;
-
-	while (id < MODEL_ENTRIES_MAX && m->entries[id].used)
-		id++;
-	if (id == MODEL_ENTRIES_MAX)
-		return MODEL_ENFILE;
-	m->entries[id] = (struct model_entry){
-		.used = true,
-		.instance = instance,
-		.file = file,
-		.fd = fd,
-		.mask = event.mask | ALWAYS,
-		.data = event.data,
-		.next_entry = m->files[instance].entries,
-		.next_ready = MODEL_NOBODY,
-	};
-	listen(m, id);
-	m->files[instance].entries = id;
-	look(m, id);
-	return 0;
-}
-
-static void unlink_entry(struct model *m, uint16_t id)
-{
-	struct model_entry *entry = &m->entries[id];
-	uint16_t *link = &m->files[entry->file].heard_by;
-
-	while (*link != id)
-		link = &m->entries[*link].next_heard;
-	*link = entry->next_heard;
-	link = &m->files[entry->instance].entries;
-	while (*link != id)
-		link = &m->entries[*link].next_entry;
-	*link = entry->next_entry;
-	if (entry->queued)
-		unqueue(m, id);
-	entry->used = false;
-}
-
-static int modify(struct model *m, uint16_t id, struct model_event event)
-{
-	struct model_entry *entry = &m->entries[id];
-
-	if ((entry->mask & MODEL_EXCLUSIVE) != 0)
-		return MODEL_EINVAL;
-	entry->mask = event.mask | ALWAYS;
-	entry->data = event.data;
-	look(m, id);
-	return 0;
-}
-
-/* The errors come in the kernel's order: do_epoll_ctl(). */
-static int check(const struct model *m, uint16_t instance, uint16_t file, int op, uint32_t mask)
-{
-	if (instance == MODEL_NOBODY || file == MODEL_NOBODY)
-		return MODEL_EBADF;
-	if (m->files[file].kind == MODEL_PLAIN)
-		return MODEL_EPERM;
-	if (instance == file || !is_instance(m, instance))
-		return MODEL_EINVAL;
-	if (op == MODEL_DEL || (mask & MODEL_EXCLUSIVE) == 0)
-		return 0;
-	if (op == MODEL_MOD ||
-	    (op == MODEL_ADD && (is_instance(m, file) || (mask & ~WITH_EXCLUSIVE) != 0)))
-		return MODEL_EINVAL;
-	return 0;
-}
-
-int model_ctl(struct model *m, int epoll, int op, int fd, struct model_event event)
-{
-	uint16_t instance = model_file_of(m, epoll), file = model_file_of(m, fd), id;
-	int error = check(m, instance, file, op, event.mask);
-
-	if (error != 0)
-		return error;
-	if (op == MODEL_ADD && loops(m, instance, file))
-		return MODEL_ELOOP;
-	id = find(m, instance, file, fd);
-	if (op == MODEL_ADD)
-		return id == MODEL_NOBODY ? insert(m, instance, file, fd, event) : MODEL_EEXIST;
-	if (op != MODEL_MOD && op != MODEL_DEL)
-		return MODEL_EINVAL;
-	if (id == MODEL_NOBODY)
-		return MODEL_ENOENT;
-	if (op == MODEL_MOD)
-		return modify(m, id, event);
-	unlink_entry(m, id);
-	return 0;
-}
-
-void model_forget(struct model *m, uint16_t file)
-{
-	while (m->files[file].heard_by != MODEL_NOBODY)
-		unlink_entry(m, m->files[file].heard_by);
-	while (is_instance(m, file) && m->files[file].entries != MODEL_NOBODY)
-		unlink_entry(m, m->files[file].entries);
-}
-
-/* Reports one entry that was taken from the list; true if it was ready. */
-static bool report(struct model *m, uint16_t id, struct model_event *event)
-{
-	struct model_entry *entry = &m->entries[id];
-	uint32_t ready = entry_ready(m, entry);
-
-	if (ready == 0)
+	if (key != KEY_ANY && (key & entry->events) == 0)
 		return false;
-	*event = (struct model_event){ .mask = ready, .data = entry->data };
-	if ((entry->mask & MODEL_ONESHOT) != 0)
-		entry->mask &= PRIVATE;
-	else if ((entry->mask & MODEL_ET) == 0)
-		enqueue(m, id);
-	return true;
+	suspect(entry);
+	had_waiter = tell_of(m, entry->epoll);
+	return had_waiter && concerns(entry, key);
 }
 
-/* What was queued when the wait began is looked at once; level-triggered entries go to the tail, and
- * are not met again. */
-int model_wait(struct model *m, int epoll, struct model_event *events, int64_t most)
+/* After ADD and MOD: no wake-up has to come for what is ready already. */
+static void look(struct model *m, struct entry *entry)
 {
-	uint16_t instance = model_file_of(m, epoll), last;
+	if (ask(m, entry) == 0 || linked(&entry->ready))
+		return;
+	suspect(entry);
+	tell_of(m, entry->epoll);
+}
+
+/* After the ready list was gone through: what is left is for the next waiter (ep_done_scan). */
+static void pass_on(struct model *m, struct object *epoll)
+{
+	if (linked(&epoll->epoll.ready) && linked(&epoll->epoll.waiters))
+		waiter_wake(m, epoll);
+}
+
+/* The readiness of an instance. Suspects that turn out not to be ready are dropped on the way
+ * (__ep_eventpoll_poll). */
+bool epoll_readable(struct model *m, struct object *epoll)
+{
+	struct link *ready = &epoll->epoll.ready;
+	bool found = false;
+
+	while (linked(ready) && !found) {
+		struct entry *entry = OWNER(ready->next, struct entry, ready);
+
+		found = ask(m, entry) != 0;
+		if (!found)
+			unlink_it(&entry->ready);
+	}
+	pass_on(m, epoll);
+	return found;
+}
+
+/* What becomes of an entry that was reported. */
+static void reported(struct entry *entry)
+{
+	if ((entry->events & MODEL_ONESHOT) != 0)
+		entry->events &= PRIVATE;
+	else if ((entry->events & MODEL_ET) == 0)
+		suspect(entry);
+}
+
+/* ep_send_events */
+int epoll_collect(struct model *m, struct object *epoll, struct model_event *events, int maxevents)
+{
+	struct link batch;
 	int count = 0;
-	bool more;
 
-	if (instance == MODEL_NOBODY)
-		return MODEL_EBADF;
-	if (most <= 0 || most > EVENTS_MOST || !is_instance(m, instance))
+	link_init(&batch);
+	splice_front(&batch, &epoll->epoll.ready);
+	while (linked(&batch) && count >= 0 && count < maxevents) {
+		struct entry *entry = OWNER(batch.next, struct entry, ready);
+		uint32_t events_now;
+
+		unlink_it(&entry->ready);
+		events_now = ask(m, entry);
+		if (events_now == 0)
+			continue;
+		if (events == NULL) {
+			push_front(&batch, &entry->ready);
+			count = MODEL_EFAULT;
+			break;
+		}
+		events[count++] = (struct model_event){ .events = events_now, .data = entry->data };
+		reported(entry);
+	}
+	splice_front(&epoll->epoll.ready, &batch);
+	pass_on(m, epoll);
+	return count;
+}
+
+static struct entry *entry_new(struct model *m, struct object *epoll, struct file *file, int fd,
+			       const struct model_event *event)
+{
+	struct entry *entry = store_take(&m->entries);
+	struct entry **chain = chain_of(m, epoll, file, fd);
+
+	if (entry == NULL)
+		return NULL;
+	*entry = (struct entry){ .epoll = epoll,
+				 .file = file,
+				 .fd = fd,
+				 .events = event->events,
+				 .data = event->data,
+				 .chain = *chain };
+	*chain = entry;
+	for (int i = 0; i < QUEUES; i++)
+		link_init(&entry->ears[i].link);
+	link_init(&entry->ready);
+	push_back(&epoll->epoll.entries, &entry->of_epoll);
+	push_back(&file->watchers, &entry->of_file);
+	return entry;
+}
+
+void entry_remove(struct model *m, struct entry *entry)
+{
+	struct entry **chain = chain_of(m, entry->epoll, entry->file, entry->fd);
+
+	while (*chain != entry)
+		chain = &(*chain)->chain;
+	*chain = entry->chain;
+	for (int i = 0; i < QUEUES; i++)
+		unlink_it(&entry->ears[i].link);
+	unlink_it(&entry->ready);
+	unlink_it(&entry->of_epoll);
+	unlink_it(&entry->of_file);
+	entry->file = NULL;
+	store_give(&m->entries, entry);
+}
+
+/* ep_insert. A check of the paths is due if instances watch each other. */
+static int insert(struct model *m, struct object *epoll, struct file *file, int fd,
+		  const struct model_event *event, bool nested)
+{
+	struct entry *entry = entry_new(m, epoll, file, fd, event);
+
+	if (entry == NULL)
+		return MODEL_ENOSPC;
+	if (nested && nesting_paths(m, file) != 0) {
+		entry_remove(m, entry);
 		return MODEL_EINVAL;
-	last = m->files[instance].ready_last;
-	more = m->files[instance].ready_first != MODEL_NOBODY;
-	while (more && count < most) {
-		uint16_t id = dequeue(m, instance);
+	}
+	listen_to(entry);
+	look(m, entry);
+	return 0;
+}
 
-		more = id != last;
-		count += report(m, id, &events[count]);
+static int add(struct model *m, struct file *instance, struct file *file, int fd,
+	       const struct model_event *event)
+{
+	struct object *epoll = instance->object;
+	bool of_epoll = file->object->kind == KIND_EPOLL;
+
+	if (of_epoll && nesting_loops(m, epoll, file->object) != 0)
+		return MODEL_ELOOP;
+	if (entry_find(m, epoll, file, fd) != NULL)
+		return MODEL_EEXIST;
+	return insert(m, epoll, file, fd, event, of_epoll || linked(&instance->watchers));
+}
+
+static int modify(struct model *m, struct entry *entry, const struct model_event *event)
+{
+	if (entry == NULL)
+		return MODEL_ENOENT;
+	if ((entry->events & MODEL_EXCLUSIVE) != 0)
+		return MODEL_EINVAL;
+	entry->events = event->events;
+	entry->data = event->data;
+	look(m, entry);
+	return 0;
+}
+
+static int delete (struct model *m, struct entry *entry)
+{
+	if (entry == NULL)
+		return MODEL_ENOENT;
+	entry_remove(m, entry);
+	return 0;
+}
+
+static bool exclusive_refused(int op, uint32_t events, const struct file *file)
+{
+	if ((events & MODEL_EXCLUSIVE) == 0)
+		return false;
+	return op == MODEL_MOD || (op == MODEL_ADD && (file->object->kind == KIND_EPOLL ||
+						       (events & ~EXCLUSIVE_OK) != 0));
+}
+
+/* do_epoll_ctl */
+int model_epoll_ctl(struct model *m, int epfd, int op, int fd, const struct model_event *event)
+{
+	struct file *instance = file_at(m, epfd), *file = file_at(m, fd);
+	struct model_event asked = { 0 };
+
+	if (op != MODEL_DEL && event == NULL)
+		return MODEL_EFAULT;
+	if (instance == NULL || file == NULL)
+		return MODEL_EBADF;
+	if (file->object->kind == KIND_FILE)
+		return MODEL_EPERM;
+	if (instance == file || instance->object->kind != KIND_EPOLL)
+		return MODEL_EINVAL;
+	if (op != MODEL_DEL)
+		asked = (struct model_event){ .events = event->events & ~MODEL_WAKEUP,
+					      .data = event->data };
+	if (exclusive_refused(op, asked.events, file))
+		return MODEL_EINVAL;
+	asked.events |= MODEL_ERR | MODEL_HUP;
+	switch (op) {
+	case MODEL_ADD:
+		return add(m, instance, file, fd, &asked);
+	case MODEL_DEL:
+		return delete (m, entry_find(m, instance->object, file, fd));
+	case MODEL_MOD:
+		return modify(m, entry_find(m, instance->object, file, fd), &asked);
+	}
+	return MODEL_EINVAL;
+}
+
+int epoll_check(const struct model *m, int epfd, int maxevents)
+{
+	const struct file *instance = file_at(m, epfd);
+
+	if (instance == NULL)
+		return MODEL_EBADF;
+	if (maxevents <= 0 || maxevents > MAXEVENTS_MAX)
+		return MODEL_EINVAL;
+	return instance->object->kind == KIND_EPOLL ? 0 : MODEL_EINVAL;
+}
+
+int model_epoll_wait(struct model *m, int epfd, struct model_event *events, int maxevents)
+{
+	int error = epoll_check(m, epfd, maxevents);
+
+	return error != 0 ? error : epoll_collect(m, file_at(m, epfd)->object, events, maxevents);
+}
+
+int model_interest(struct model *m, int epfd, struct model_interest *list, int max)
+{
+	int count = epoll_check(m, epfd, 1);
+	const struct link *entries;
+
+	if (count != 0)
+		return count;
+	entries = &file_at(m, epfd)->object->epoll.entries;
+	for (struct link *link = entries->next; link != entries; link = link->next) {
+		const struct entry *entry = OWNER(link, struct entry, of_epoll);
+
+		if (count < max)
+			list[count] = (struct model_interest){ .fd = entry->fd,
+							       .events = entry->events,
+							       .data = entry->data };
+		count++;
 	}
 	return count;
 }
 
-bool model_entry_of(const struct model *m, int epoll, int fd, struct model_event *event)
+int model_epoll_create1(struct model *m, uint32_t flags)
 {
-	uint16_t instance = model_file_of(m, epoll);
-	uint16_t id = is_instance(m, instance) ? m->files[instance].entries : MODEL_NOBODY;
+	struct object *object;
+	int fd;
 
-	while (id != MODEL_NOBODY && m->entries[id].fd != fd)
-		id = m->entries[id].next_entry;
-	if (id == MODEL_NOBODY)
-		return false;
-	*event = (struct model_event){ m->entries[id].mask, m->entries[id].data };
-	return true;
+	if ((flags & ~EPOLL_CLOEXEC) != 0)
+		return MODEL_EINVAL;
+	object = object_new(m, KIND_EPOLL, false);
+	if (object == NULL)
+		return MODEL_ENFILE;
+	link_init(&object->epoll.ready);
+	link_init(&object->epoll.waiters);
+	link_init(&object->epoll.entries);
+	fd = file_open(m, object, MODE_READ | MODE_WRITE);
+	if (fd < 0)
+		object_free(m, object);
+	else
+		object->epoll.file = file_at(m, fd);
+	return fd;
+}
+
+int model_epoll_create(struct model *m, int size)
+{
+	return size <= 0 ? MODEL_EINVAL : model_epoll_create1(m, 0);
+}
+
+void epoll_release(struct model *m, struct object *epoll)
+{
+	while (linked(&epoll->epoll.entries))
+		entry_remove(m, OWNER(epoll->epoll.entries.next, struct entry, of_epoll));
+	ASSERT(!linked(&epoll->epoll.waiters));
+	object_free(m, epoll);
 }

@@ -159,6 +159,19 @@ static _Noreturn void play_in_child(const struct script *script, const struct sc
 	_exit(0);
 }
 
+const struct world *kernel_new(void)
+{
+	static struct kernel kernel;
+	static const struct world world = { .name = "kernel",
+					    .state = &kernel,
+					    .perform = perform };
+
+	signal(SIGPIPE, SIG_IGN);
+	close_range(CALL_NUMBER_FIRST, CALL_NUMBER_FIRST + CALL_NAMES_MAX - 1, 0);
+	kernel = (struct kernel){ 0 };
+	return &world;
+}
+
 static void broken(struct outcome *outcome, const char *what, int value)
 {
 	outcome->how = OUTCOME_BROKEN;

@@ -15,6 +15,10 @@ enum {
 /* False: no memory. */
 bool kernel_open(void);
 
+/* This kernel as a world in the caller's own process, as new: whatever a scenario has left there is
+ * closed. For who plays many short ones; SIGPIPE is ignored from then on. */
+const struct world *kernel_new(void);
+
 void kernel_play(const struct script *script, const struct scenario *scenario, bool show,
 		 struct outcome *outcome);
 

@@ -98,20 +98,32 @@ static enum world_answer do_poll(const struct call *call, struct seen *seen)
 	return WORLD_DONE;
 }
 
+struct interest {
+	int fd;
+	struct seen_event event;
+};
+
+static int compare(uint32_t x, uint32_t y)
+{
+	return (x > y) - (x < y);
+}
+
+/* One number can be there twice, for two files: then by label and mask. */
 static int by_fd(const void *a, const void *b)
 {
-	int x = ((const int *)a)[0], y = ((const int *)b)[0];
+	const struct interest *x = a, *y = b;
 
-	return (x > y) - (x < y);
+	if (x->fd != y->fd)
+		return x->fd < y->fd ? -1 : 1;
+	if (x->event.label != y->event.label)
+		return compare(x->event.label, y->event.label);
+	return compare(x->event.mask, y->event.mask);
 }
 
 /* In the order of the descriptors: the kernel's own is that of addresses. */
 static enum world_answer interest(const struct call *call, struct seen *seen, struct note *why)
 {
-	struct {
-		int fd;
-		struct seen_event event;
-	} entries[SEEN_EVENTS_MAX];
+	struct interest entries[SEEN_EVENTS_MAX];
 	char path[64], line[256];
 	unsigned int fd, mask;
 	uint64_t data;
