@@ -91,7 +91,8 @@ TESTS    := $(patsubst tests/%.c,%,$(wildcard tests/test_*.c))
 HELPERS  := $(wildcard tests/world*.c tests/script.c)
 SERVERS  := $(filter-out common,$(patsubst tests/servers/%.c,%,$(wildcard tests/servers/*.c)))
 TARGETS  := $(patsubst fuzz/%.c,%,$(wildcard fuzz/fuzz_*.c))
-DRIVERS  := replay codec differ afl_mutator
+PLAYERS  := codec differ simulate
+DRIVERS  := replay afl_mutator $(PLAYERS)
 MODES    := asan valgrind short $(ENGINES) $(REPLAYERS)
 TEST_MODES := asan valgrind short libfuzzer-address $(REPLAYERS)
 C_FILES  := $(wildcard $(foreach folder,src tests fuzz,$(folder)/*.[ch] $(folder)/*/*.[ch]))
@@ -176,7 +177,7 @@ diagram-check: $(BUILD)/diagram ## Check that docs/STATES.md is what that table 
 # What it takes in is no header, which the compiler would tell of.
 $(BUILD)/obj/src/epoll-scenario.o: $(wildcard spec/epoll/*.scenario)
 
-everything: programs unit-tests servers fuzz-targets $(BUILD)/fuzz/codec $(BUILD)/fuzz/differ $(call objects,$(wildcard tests/short.c)) ## Build all there is, in one mode
+everything: programs unit-tests servers fuzz-targets $(PLAYERS:%=$(BUILD)/fuzz/%) $(call objects,$(wildcard tests/short.c)) ## Build all there is, in one mode
 
 unit-tests: $(TESTS:%=$(BUILD)/tests/%) ## Build the unit tests
 fuzz-targets: $(TARGETS:%=$(BUILD)/fuzz/%) ## Build the fuzz targets, which replay the files that they are given
@@ -253,12 +254,7 @@ $(BUILD)/fuzz/fuzz_%: $(BUILD)/obj/fuzz/fuzz_%.o $(if $(ENGINE_LINK),,$(call obj
 	$(call say,LINK)
 	$(Q)$(LINK) -o $@ $^ $(ENGINE_LINK) $(LDLIBS)
 
-$(BUILD)/fuzz/codec: $(BUILD)/obj/fuzz/codec.o $(BUILD)/libfuzz.a $(archive)
-	@mkdir -p $(@D)
-	$(call say,LINK)
-	$(Q)$(LINK) -o $@ $^ $(LDLIBS)
-
-$(BUILD)/fuzz/differ: $(BUILD)/obj/fuzz/differ.o $(BUILD)/libfuzz.a $(archive)
+$(PLAYERS:%=$(BUILD)/fuzz/%): $(BUILD)/fuzz/%: $(BUILD)/obj/fuzz/%.o $(BUILD)/libfuzz.a $(archive)
 	@mkdir -p $(@D)
 	$(call say,LINK)
 	$(Q)$(LINK) -o $@ $^ $(LDLIBS)
