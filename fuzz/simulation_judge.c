@@ -3,7 +3,7 @@
 
 #include <inttypes.h>
 
-enum { LOOKED_AT_EACH = 4 };
+enum { LOOKED_AT_EACH = 4, STARVED_TURNS = 2 };
 
 /* Something that the server could do now for this connection; NULL: nothing. */
 static const char *undone(struct simulation *s, int fd)
@@ -64,6 +64,7 @@ void sim_judge_announced(struct simulation *s, uint64_t token)
 		return;
 	peer->waiting = true;
 	peer->waiting_since = s->spent;
+	peer->waiting_with = s->open;
 }
 
 /* Who was announced has its turn before anybody else has had more than a few. */
@@ -72,6 +73,7 @@ void sim_judge_served(struct simulation *s, const struct echo_action *action)
 	const struct echo_config *echo = &s->plan.echo;
 	uint64_t turn = (uint64_t)echo->turn_bytes + echo->buffer_size + ECHO_ACCEPT_COST;
 	struct peer *peer;
+	uint32_t others;
 
 	if (action->op < ECHO_OP_WATCH || action->op > ECHO_OP_CLOSE)
 		return;
@@ -79,7 +81,8 @@ void sim_judge_served(struct simulation *s, const struct echo_action *action)
 	if (!peer->open)
 		sim_found(s, "handle-closed", "%s of %" PRId32, echo_op_name(action->op),
 			  action->handle);
-	if (peer->waiting && s->spent - peer->waiting_since > 4 * turn * (s->open + 2))
+	others = peer->waiting_with > s->open ? peer->waiting_with : s->open;
+	if (peer->waiting && s->spent - peer->waiting_since > STARVED_TURNS * turn * (others + 2))
 		sim_found(s, "starved", "c%" PRIu32 " while others cost %" PRIu64, peer->number,
 			  s->spent - peer->waiting_since);
 	peer->waiting = false;

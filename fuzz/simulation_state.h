@@ -78,7 +78,8 @@ struct peer {
 	uint64_t token;
 
 	bool waiting;           /* it was announced, and no call was made for it since: */
-	uint64_t waiting_since; /* what all calls had cost by then */
+	uint64_t waiting_since; /* what all calls had cost by then, */
+	uint32_t waiting_with;  /* and how many connections were open */
 };
 
 struct caller {

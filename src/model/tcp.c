@@ -29,12 +29,13 @@ static uint32_t unsent(const struct object *object)
 	return peer->ring.used - peer->tcp.arrived;
 }
 
-/* sk_stream_is_writeable: while a third of the send buffer is free. */
+/* sk_stream_is_writeable: while a third of the send buffer is free, and it is not full, which are
+ * two questions where it is tiny. */
 static bool writable(const struct model *m, const struct object *object)
 {
 	uint32_t used = unsent(object);
 
-	return send_size(m) - used >= used / 2;
+	return send_size(m) - used >= used / 2 && used < send_size(m);
 }
 
 static bool is_open(const struct tcp *tcp)
