@@ -25,6 +25,7 @@ static const char usage[] =
 	"  --hours HOURS    plays runs until so much virtual time has passed\n"
 	"  --seconds COUNT  plays runs for so long\n"
 	"  --first N        the first of them (1); the others follow\n"
+	"  --all            goes on after a finding\n"
 	"  --help           prints this\n"
 	"\n"
 	"Exit status: 0 nothing was found; 1 something was; 2 wrong usage.\n";
@@ -32,7 +33,7 @@ static const char usage[] =
 struct options {
 	uint64_t first, runs;
 	double hours, seconds;
-	bool print;
+	bool print, all;
 };
 
 static uint64_t seed_now;
@@ -119,6 +120,9 @@ static struct options take_options(int argc, char **argv)
 		case 'f':
 			options.first = whole("--first", optarg);
 			break;
+		case 'a':
+			options.all = true;
+			break;
 		case '?' + 256:
 			fputs(usage, stdout);
 			exit(EXIT_SUCCESS);
@@ -167,7 +171,7 @@ int main(int argc, char **argv)
 	signal(SIGILL, trapped);
 	signal(SIGTRAP, trapped);
 	signal(SIGSEGV, trapped);
-	while (goes_on(&options, runs, &sum, now() - start)) {
+	while (goes_on(&options, runs, &sum, now() - start) && (found == 0 || options.all)) {
 		struct simulation_finding finding;
 
 		seed_now = options.first + runs++;
