@@ -13,7 +13,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct simulation_figures figures = { 0 };
 	struct simulation_finding finding;
 
-	if (!simulate(choices_of_bytes(data, size), NULL, &figures, &finding))
+	if (!simulate(choices_of_bytes(data, size), SIMULATION_SHORT, NULL, &figures, &finding))
 		oracle(finding.name, "%s", finding.detail);
 	return 0;
 }

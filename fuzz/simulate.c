@@ -175,8 +175,8 @@ int main(int argc, char **argv)
 		struct simulation_finding finding;
 
 		seed_now = options.first + runs++;
-		if (!simulate(choices_of_seed(seed_now), options.print ? stdout : NULL, &sum,
-			      &finding)) {
+		if (!simulate(choices_of_seed(seed_now), SIMULATION_FULL,
+			      options.print ? stdout : NULL, &sum, &finding)) {
 			found++;
 			printf("seed %" PRIu64 ": %s: %s\n", seed_now, finding.name,
 			       finding.detail);

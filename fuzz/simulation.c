@@ -88,8 +88,8 @@ static void open_clients(struct simulation *s)
 }
 
 /* All but the large tables, of which a run reads nothing that it has not written. */
-static struct simulation *open_simulation(struct choices choices, FILE *trace,
-					  struct simulation_finding *finding)
+static struct simulation *open_simulation(struct choices choices, enum simulation_scale scale,
+					  FILE *trace, struct simulation_finding *finding)
 {
 	struct simulation *s = &the_simulation;
 
@@ -99,7 +99,7 @@ static struct simulation *open_simulation(struct choices choices, FILE *trace,
 	s->finding = finding;
 	s->quiet_until = SIM_NEVER;
 	*finding = (struct simulation_finding){ 0 };
-	sim_plan(&s->choices, &s->plan);
+	sim_plan(&s->choices, scale, &s->plan);
 	for (uint32_t fd = 0; fd < s->plan.model.descriptors; fd++)
 		s->peers[fd].open = false;
 	open_model(s);
@@ -147,10 +147,10 @@ static void add(struct simulation_figures *to, const struct simulation *s)
 	to->virtual_ns += s->now;
 }
 
-bool simulate(struct choices choices, FILE *trace, struct simulation_figures *figures,
-	      struct simulation_finding *finding)
+bool simulate(struct choices choices, enum simulation_scale scale, FILE *trace,
+	      struct simulation_figures *figures, struct simulation_finding *finding)
 {
-	struct simulation *s = open_simulation(choices, trace, finding);
+	struct simulation *s = open_simulation(choices, scale, trace, finding);
 
 	while (step(s))
 		;

@@ -26,11 +26,14 @@ struct simulation_finding {
 	char detail[256];
 };
 
+/* Fuzzers want many runs that are short; the others have now and then thousands of clients. */
+enum simulation_scale { SIMULATION_SHORT = 1, SIMULATION_FULL };
+
 /*
  * Plays one run to its end, or to what it finds. `trace`: prints each call there; NULL: none.
  * Figures are added to those of earlier runs. False: there is a finding.
  */
-bool simulate(struct choices choices, FILE *trace, struct simulation_figures *figures,
-	      struct simulation_finding *finding);
+bool simulate(struct choices choices, enum simulation_scale scale, FILE *trace,
+	      struct simulation_figures *figures, struct simulation_finding *finding);
 
 #endif

@@ -35,6 +35,7 @@ void client_born(struct simulation *s, uint32_t place, uint64_t due)
 		.writes = true,
 		.to_send = silent ? 0 : choose_size(c, 1, plan->bytes_most),
 		.chunk = choose_size(c, 1, plan->chunk_most),
+		.read_most = one_in(c, 4) ? choose_size(c, 1, SIM_READ_MAX) : SIM_READ_MAX,
 		.mute_at = SIM_NEVER,
 	};
 	if (one_in(c, plan->mute)) {
@@ -185,7 +186,7 @@ static bool reads(struct simulation *s, uint32_t place)
 {
 	static uint8_t room[SIM_READ_MAX];
 	struct client *client = &s->clients[place];
-	uint32_t size = 1 + choose(&s->choices, SIM_READ_MAX);
+	uint32_t size = 1 + choose(&s->choices, client->read_most);
 	int64_t count = model_read(s->model, client->fd, room, size);
 
 	s->figures.client_calls++;

@@ -65,6 +65,7 @@ void sim_judge_announced(struct simulation *s, uint64_t token)
 	peer->waiting = true;
 	peer->waiting_since = s->spent;
 	peer->waiting_with = s->open;
+	peer->waiting_from = s->accepted;
 }
 
 /* Who was announced has its turn before anybody else has had more than a few. */
@@ -81,7 +82,7 @@ void sim_judge_served(struct simulation *s, const struct echo_action *action)
 	if (!peer->open)
 		sim_found(s, "handle-closed", "%s of %" PRId32, echo_op_name(action->op),
 			  action->handle);
-	others = peer->waiting_with > s->open ? peer->waiting_with : s->open;
+	others = peer->waiting_with + (s->accepted - peer->waiting_from);
 	if (peer->waiting && s->spent - peer->waiting_since > STARVED_TURNS * turn * (others + 2))
 		sim_found(s, "starved", "c%" PRIu32 " while others cost %" PRIu64, peer->number,
 			  s->spent - peer->waiting_since);

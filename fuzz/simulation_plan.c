@@ -7,13 +7,14 @@ static uint32_t sometimes(struct choices *c, uint32_t rate)
 }
 
 /* Most runs are small, so that there are many; a few have thousands of clients. */
-static void plan_clients(struct choices *c, struct plan *plan)
+static void plan_clients(struct choices *c, enum simulation_scale scale, struct plan *plan)
 {
-	bool many = one_in(c, 64);
+	bool is_short = scale == SIMULATION_SHORT, many = !is_short && one_in(c, 64);
 
-	plan->clients_at_once = many ? choose_size(c, 256, SIM_CLIENTS_MAX) : choose_size(c, 1, 32);
+	plan->clients_at_once = many ? choose_size(c, 256, SIM_CLIENTS_MAX)
+				     : choose_size(c, 1, is_short ? 8 : 32);
 	plan->clients = plan->clients_at_once + choose(c, 2 * plan->clients_at_once);
-	plan->bytes_most = choose_size(c, 1, many ? 1 << 12 : 1 << 17);
+	plan->bytes_most = choose_size(c, 1, is_short ? 1 << 8 : many ? 1 << 12 : 1 << 17);
 	plan->chunk_most = choose_size(c, 1, SIM_READ_MAX);
 	plan->think_ns = choose_size(c, 1, 1 << 28);
 	plan->latency_ns = choose_size(c, 1, 1 << 24);
@@ -43,7 +44,8 @@ static void plan_failures(struct choices *c, struct plan *plan)
 static void plan_model(struct choices *c, struct plan *plan)
 {
 	uint32_t at_once = plan->clients_at_once;
-	uint32_t ring = choose_size(c, MODEL_RING_MIN, at_once > 32 ? 1 << 12 : 1 << 16);
+	uint32_t ring = choose_size(c, MODEL_RING_MIN,
+				    at_once > 32 || plan->bytes_most <= 1 << 8 ? 1 << 12 : 1 << 16);
 
 	plan->backlog = choose_size(c, 1, 128);
 	plan->model = (struct model_config){
@@ -78,10 +80,10 @@ static void plan_engine(struct choices *c, struct plan *plan)
 	};
 }
 
-void sim_plan(struct choices *c, struct plan *plan)
+void sim_plan(struct choices *c, enum simulation_scale scale, struct plan *plan)
 {
 	*plan = (struct plan){ 0 };
-	plan_clients(c, plan);
+	plan_clients(c, scale, plan);
 	plan_failures(c, plan);
 	plan_model(c, plan);
 	plan_engine(c, plan);

@@ -70,6 +70,7 @@ static int64_t accept_one(struct simulation *s)
 	s->peers[fd] =
 		(struct peer){ .client = caller.place, .number = caller.number, .open = true };
 	s->open++;
+	s->accepted++;
 	return fd;
 }
 

@@ -63,7 +63,8 @@ struct client {
 	uint64_t to_send, sent, received;
 	uint64_t mute_at, mute_ns; /* it stops reading after so many bytes, for so long; */
 	uint64_t mute_until;
-	uint32_t chunk, retries;
+	uint32_t chunk, read_most; /* bytes of a call */
+	uint32_t retries;
 };
 
 /* The server's side of a connection, by its descriptor. */
@@ -79,7 +80,7 @@ struct peer {
 
 	bool waiting;           /* it was announced, and no call was made for it since: */
 	uint64_t waiting_since; /* what all calls had cost by then, */
-	uint32_t waiting_with;  /* and how many connections were open */
+	uint32_t waiting_with, waiting_from; /* how many were open, and had been accepted */
 };
 
 struct caller {
@@ -101,8 +102,8 @@ struct simulation {
 
 	bool listening, paused; /* the listener is open, and not in the interest list */
 	bool stopping, aborting;
-	uint32_t open;  /* connections */
-	uint64_t spent; /* what all calls have cost, in the currency of turns */
+	uint32_t open, accepted; /* connections now, and in all */
+	uint64_t spent;          /* what all calls have cost, in the currency of turns */
 	uint32_t look_next;
 
 	uint32_t born, gone; /* clients */
@@ -119,7 +120,7 @@ struct simulation {
 };
 
 /* simulation_plan.c */
-void sim_plan(struct choices *c, struct plan *plan);
+void sim_plan(struct choices *c, enum simulation_scale scale, struct plan *plan);
 
 /* simulation.c: the first finding counts, and ends the run */
 __attribute__((format(printf, 3, 4))) void sim_found(struct simulation *s, const char *name,
