@@ -133,7 +133,10 @@ seeds: programs fuzz-targets ## Record `bats spec/`, and make seeds of it in bui
 	@exec ci/seeds
 
 static: ## Build build/static/epoll-scenario, one file with all clauses, for any Linux
-	@$(MAKE) --no-print-directory BUILD=build/static LDFLAGS=-static-pie build/static/epoll-scenario
+	@$(MAKE) --no-print-directory BUILD=build/static LDFLAGS=-static-pie build/static/epoll-scenario build/static/init
+
+kernels: ## Play all clauses on kernels that Debian packages, and write spec/KERNELS.md
+	@exec ci/kernels
 
 INSTALLED := bin/epoll-echo bin/epoll-replay share/man/man8/epoll-echo.8 share/man/man1/epoll-replay.1
 
@@ -177,7 +180,7 @@ diagram-check: $(BUILD)/diagram ## Check that docs/STATES.md is what that table 
 # What it takes in is no header, which the compiler would tell of.
 $(BUILD)/obj/src/epoll-scenario.o: $(wildcard spec/epoll/*.scenario)
 
-everything: programs unit-tests servers fuzz-targets $(PLAYERS:%=$(BUILD)/fuzz/%) $(call objects,$(wildcard tests/short.c)) ## Build all there is, in one mode
+everything: programs unit-tests servers fuzz-targets $(PLAYERS:%=$(BUILD)/fuzz/%) $(BUILD)/init $(call objects,$(wildcard tests/short.c)) ## Build all there is, in one mode
 
 unit-tests: $(TESTS:%=$(BUILD)/tests/%) ## Build the unit tests
 fuzz-targets: $(TARGETS:%=$(BUILD)/fuzz/%) ## Build the fuzz targets, which replay the files that they are given
@@ -185,7 +188,7 @@ servers: $(SERVERS:%=$(BUILD)/servers/%) ## Build the servers that the specifica
 
 programs-for-test: everything corpus afl-mutator $(TEST_MODES) ## Build all that the tests run
 
-.PHONY: all programs run test fuzz fuzz-canaries regress smoke coverage corpus seeds static afl-mutator install uninstall help clean format format-check lint pure diagram diagram-check everything \
+.PHONY: all programs run test fuzz fuzz-canaries regress smoke coverage corpus seeds static kernels afl-mutator install uninstall help clean format format-check lint pure diagram diagram-check everything \
 	unit-tests servers fuzz-targets programs-for-test $(MODES) FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
@@ -276,14 +279,19 @@ $(BUILD)/servers/%: $(call objects,tests/servers/%.c $(wildcard tests/servers/co
 	$(call say,LINK)
 	$(Q)$(LINK) -pthread -o $@ $^ $(LDLIBS)
 
--include $(patsubst %.c,$(BUILD)/obj/%.d,$(wildcard src/*.c src/*/*.c tests/*.c tests/servers/*.c fuzz/*.c))
+# The first process of the machines on which ci/kernels plays the clauses.
+$(BUILD)/init: $(call objects,tests/kernels/init.c)
+	$(call say,LINK)
+	$(Q)$(LINK) -o $@ $^ $(LDLIBS)
+
+-include $(patsubst %.c,$(BUILD)/obj/%.d,$(wildcard src/*.c src/*/*.c tests/*.c tests/*/*.c fuzz/*.c))
 
 # What the compiler takes is probed once, and again when one of these changes. Every object depends
 # on the outcome, and so is built anew.
 
 SETTINGS := $(strip $(MODE) $(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(WERROR) \
 	$(if $(filter env,$(MODE)),$(CXX) $(CXXFLAGS) $(LIB_FUZZING_ENGINE)))
-UNPROBED := test fuzz afl-mutator uninstall help clean format format-check lint pure $(MODES)
+UNPROBED := test fuzz kernels afl-mutator uninstall help clean format format-check lint pure $(MODES)
 
 ifneq ($(filter-out $(UNPROBED),$(or $(MAKECMDGOALS),all)),)
 -include $(BUILD)/flags.mk
