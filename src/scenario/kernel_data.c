@@ -174,7 +174,6 @@ static enum world_answer reset(struct kernel *k, const struct call *call, struct
 	if (thing == NULL ||
 	    setsockopt(call->fds[0], SOL_SOCKET, SO_LINGER, &none, sizeof(none)) != 0)
 		return kernel_failed(seen);
-	thing->linger_reset = true;
 	return do_close(k, call, seen, why);
 }
 

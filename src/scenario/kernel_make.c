@@ -299,14 +299,23 @@ static enum world_answer make_udp(struct kernel *k, const struct call *call, str
 
 /* Duplicates. */
 
-static enum world_answer duplicate(struct kernel *k, int from, int to, struct seen *seen)
+/* What `to` was before is closed by it. */
+static enum world_answer duplicate(struct kernel *k, int from, int to, struct seen *seen,
+				   struct note *why)
 {
 	const struct thing *source = kernel_thing(k, from);
+	struct thing *thing = kernel_thing(k, to);
+	struct farewell farewell = { 0 };
+	bool closes = from != to && thing != NULL && thing->open && thing->kind == THING_TCP;
 
+	if (closes)
+		farewell = kernel_farewell(k, thing);
 	if (dup2(from, to) < 0)
 		return kernel_failed(seen);
-	if (kernel_thing(k, to) != NULL && source != NULL)
-		*kernel_thing(k, to) = *source;
+	if (closes && !kernel_settle_close(k, thing, farewell, why))
+		return WORLD_BROKEN;
+	if (thing != NULL && source != NULL)
+		*thing = *source;
 	return WORLD_DONE;
 }
 
@@ -453,7 +462,7 @@ enum world_answer kernel_make(struct kernel *k, const struct call *call, struct 
 		return create(epoll_create1((int)call->count), seen);
 	case CALL_DUP:
 	case CALL_DUP2:
-		return duplicate(k, call->fds[0], call->fds[1], seen);
+		return duplicate(k, call->fds[0], call->fds[1], seen, why);
 	case CALL_PASS:
 		return pass(k, call, seen, why);
 	default:
