@@ -6,14 +6,17 @@
 #define EPOLL_ECHO_FUZZ_PROGRAM_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
-enum { PROGRAM_LINES_MAX = 80, PROGRAM_LINE_SIZE = 64 };
+enum { PROGRAM_LINES_MAX = 100, PROGRAM_LINE_SIZE = 64 };
 
 enum program_mode {
 	PROGRAM_SYNC = 1, /* eventfds, pipes, unix sockets, instances: over when a call returns */
 	PROGRAM_TCP,      /* and connections and listeners */
-	PROGRAM_TIME      /* and timers: time passes in steps of some milliseconds */
+	PROGRAM_TIME,     /* and timers, and waits that end: time passes in milliseconds */
+	PROGRAM_WAITERS,  /* threads that are blocked, and processes that have copies */
+	PROGRAM_MODES
 };
 
 struct program {
@@ -23,5 +26,10 @@ struct program {
 
 /* The same seed and mode give the same program. */
 void program_make(struct program *program, uint64_t seed, enum program_mode mode);
+
+/* Each choice takes a byte, so that bytes that are changed a little give a program that is; when
+ * they are used up it ends. */
+void program_of_bytes(struct program *program, const uint8_t *bytes, size_t size,
+		      enum program_mode mode);
 
 #endif

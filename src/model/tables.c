@@ -344,7 +344,8 @@ int model_dup2(struct model *m, int from, int to)
 {
 	struct file *file = file_at(m, from), *old = file_at(m, to);
 
-	if (file == NULL || to < 0 || (uint32_t)to >= m->limit)
+	/* The limit is for descriptors that are to be new. */
+	if (file == NULL || (from != to && (to < 0 || (uint32_t)to >= m->limit)))
 		return MODEL_EBADF;
 	if (from == to)
 		return to;

@@ -16,6 +16,7 @@
 /* States of tcp(7), as TCP_INFO tells them (include/net/tcp_states.h). */
 enum tcp_state {
 	STATE_ESTABLISHED = 1,
+	STATE_SYN_SENT = 2,
 	STATE_SYN_RECV = 3,
 	STATE_FIN_WAIT1 = 4,
 	STATE_FIN_WAIT2 = 5,

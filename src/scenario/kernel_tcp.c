@@ -167,12 +167,11 @@ bool kernel_settle_connect(struct kernel *k, int fd, const struct thing *listene
 	do {
 		int state = kernel_tcp_state(fd);
 
-		if (state == STATE_CLOSE)
+		if (state == STATE_CLOSE || (listener == NULL && state != STATE_SYN_SENT))
 			return true;
 		kernel_ports(fd, &end);
 		/* Our acknowledgement, the last of the handshake, has made the other end. */
-		if (state == STATE_ESTABLISHED &&
-		    (listener == NULL || state_of_ports(listener->port, end.port) != 0))
+		if (state == STATE_ESTABLISHED && state_of_ports(listener->port, end.port) != 0)
 			return true;
 	} while (tick(begun));
 	return not_settled(why, "the connection");

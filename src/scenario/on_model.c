@@ -22,13 +22,16 @@ static const struct model_config config = {
 
 struct waiting {
 	int number; /* of the waiter, or the error that it has returned */
-	bool limited;
+	int epoll;
+	bool used, limited;
 	struct model_event events[SEEN_EVENTS_MAX];
 };
 
 static struct on_model {
 	struct model *m;
 	struct waiting waiting[CALL_NAMES_MAX];
+	bool has_waiters, order_matters;
+	bool mixed; /* one instance may have two numbers, or watch another one */
 } here;
 
 static _Alignas(64) uint8_t memory[MEMORY_SIZE];
@@ -118,7 +121,7 @@ static enum world_answer do_connect(struct model *m, const struct call *call, st
 	result = model_connect(m, fd, call->fds[1], false);
 	if (result < 0 && result != MODEL_EINPROGRESS)
 		return told(result, seen);
-	if ((call->options & OPTION_ASYNC) == 0)
+	if (result == 0 || (call->options & OPTION_ASYNC) == 0)
 		return connected(m, fd, seen);
 	*seen = (struct seen){ .kind = SEEN_WORD, .word = WORD_PENDING };
 	return WORLD_DONE;
@@ -499,6 +502,8 @@ static enum world_answer start(struct model *m, const struct call *call)
 	struct waiting *waiting = waiting_of(call);
 	int max = (call->options & OPTION_MAX) != 0 ? (int)call->count : SEEN_EVENTS_MAX;
 
+	here.has_waiters = waiting->used = true;
+	waiting->epoll = call->fds[1];
 	waiting->limited = (call->options & OPTION_FOR) != 0 && call->ms >= 0;
 	waiting->number = model_block(m, call->fds[1], waiting->events, max,
 				      waiting->limited ? call->ms * NS_OF_MS : -1);
@@ -591,6 +596,41 @@ static enum world_answer dispatch(struct model *m, const struct call *call, stru
 	}
 }
 
+/* Several that were woken, of one instance or of some that may have to do with each other. */
+static bool woken_together(const struct model *m)
+{
+	const struct waiting *first = NULL;
+	int result;
+
+	for (int i = 0; i < CALL_NAMES_MAX; i++) {
+		const struct waiting *waiting = &here.waiting[i];
+
+		if (!waiting->used || waiting->number < 0 ||
+		    model_waiter(m, waiting->number, &result) != MODEL_WOKEN)
+			continue;
+		if (first != NULL && (here.mixed || first->epoll == waiting->epoll))
+			return true;
+		first = waiting;
+	}
+	return false;
+}
+
+static bool mixes(struct model *m, const struct call *call)
+{
+	switch (call->op) {
+	case CALL_DUP:
+	case CALL_DUP2:
+	case CALL_PASS:
+	case CALL_FORK:
+		return true;
+	case CALL_ADD:
+	case CALL_CTL:
+		return model_interest(m, call->fds[1], NULL, 0) >= 0;
+	default:
+		return call->in_child;
+	}
+}
+
 /* Who was woken has run before the next step. */
 static enum world_answer perform(void *state, const struct call *call, struct seen *seen,
 				 struct note *why)
@@ -605,6 +645,8 @@ static enum world_answer perform(void *state, const struct call *call, struct se
 	answer = dispatch(on->m, call, seen, why);
 	if (call->in_child)
 		end_process(on->m, PROCESS_OF_CALLS);
+	on->mixed |= mixes(on->m, call);
+	on->order_matters = on->has_waiters && woken_together(on->m);
 	model_run(on->m);
 	return answer;
 }
@@ -613,6 +655,9 @@ const struct world *on_model_new(void)
 {
 	static const struct world world = { .name = "model", .state = &here, .perform = perform };
 
+	if (here.has_waiters)
+		memset(here.waiting, 0, sizeof(here.waiting));
+	here.has_waiters = here.mixed = here.order_matters = false;
 	here.m = model_init(memory, sizeof(memory), &config);
 	for (int i = 0; i < STANDARD_FDS; i++)
 		model_file(here.m);
@@ -628,4 +673,22 @@ void on_model_play(const struct script *script, const struct scenario *scenario,
 bool on_model_holds(void)
 {
 	return model_invariant(here.m);
+}
+
+bool on_model_catch_up(uint64_t ns, uint64_t margin)
+{
+	uint64_t now = model_now(here.m);
+
+	if (now > ns ? now - ns > margin : ns - now > margin)
+		return false;
+	if (model_next(here.m) <= ns + margin)
+		return false;
+	if (ns > now)
+		model_advance(here.m, ns - now);
+	return true;
+}
+
+bool on_model_order_matters(void)
+{
+	return here.order_matters;
 }
