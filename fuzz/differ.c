@@ -37,6 +37,7 @@ struct turn {
 };
 
 static struct turn turns[PROGRAM_MODES];
+static enum program_mode mode_now;
 static uint64_t found;
 static double begun;
 static volatile sig_atomic_t stopped;
@@ -154,6 +155,19 @@ static void stop(int number)
 	stopped = 1;
 }
 
+/* An assertion of the model did not hold, or worse. */
+static void crashed(int number)
+{
+	char text[96];
+	int len = snprintf(text, sizeof(text), "\ndiffer: crashed in --mode %s --seed %" PRIu64 "\n",
+			   mode_names[mode_now], turns[mode_now].seed);
+	ssize_t written = write(STDERR_FILENO, text, (size_t)len);
+
+	(void)written;
+	signal(number, SIG_DFL);
+	raise(number);
+}
+
 /* Which of several threads that were woken runs first is not compared: on one processor they run
  * in the order in which they were. */
 static void stay_on_one_processor(void)
@@ -264,16 +278,19 @@ int main(int argc, char **argv)
 		stay_on_one_processor();
 	signal(SIGINT, stop);
 	signal(SIGTERM, stop);
+	signal(SIGILL, crashed);
+	signal(SIGTRAP, crashed);
+	signal(SIGSEGV, crashed);
 	begun = versus_now();
 	for (int i = 0; i < PROGRAM_MODES; i++)
 		turns[i].seed = options.seed;
 	while (legal && stopped == 0 && found < options.differences &&
 	       programs_played() < options.programs && versus_now() - begun < options.seconds) {
-		enum program_mode mode = all ? next_mode() : options.mode;
 		double start = versus_now();
 
-		legal = play_one(mode, &turns[mode]);
-		turns[mode].seconds += versus_now() - start;
+		mode_now = all ? next_mode() : options.mode;
+		legal = play_one(mode_now, &turns[mode_now]);
+		turns[mode_now].seconds += versus_now() - start;
 		show_progress();
 	}
 	if (isatty(STDERR_FILENO))

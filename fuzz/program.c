@@ -700,13 +700,13 @@ static void waiters(struct maker *k)
 	uint32_t what = below(k, 8);
 
 	if (what < 3 && k->waiters < SLEEPERS_MAX - 3 && k->mode == PROGRAM_WAITERS)
-		say(k, "waiter w%u %s%s", k->waiters++, some(k, KIND_EPOLL)->name,
+		say(k, "waiter z%u %s%s", k->waiters++, some(k, KIND_EPOLL)->name,
 		    limits[below(k, 5)]);
 	else if (what < 3 && k->waiters < SLEEPERS_MAX - 3)
-		say(k, "waiter w%u %s%s for %u", k->waiters++, some(k, KIND_EPOLL)->name,
+		say(k, "waiter z%u %s%s for %u", k->waiters++, some(k, KIND_EPOLL)->name,
 		    limits[below(k, 5)], 1 + below(k, 6));
 	else if (k->waiters > 0)
-		say(k, "%s w%u", one_in(k, 3) ? "asleep" : "woken", below(k, k->waiters));
+		say(k, "%s z%u", one_in(k, 3) ? "asleep" : "woken", below(k, k->waiters));
 }
 
 static void of_mode(struct maker *k)

@@ -73,7 +73,7 @@ enum tcp_state {
 enum urgent { URGENT_NONE = 0, URGENT_NOT_YET, URGENT_VALID, URGENT_READ };
 
 /* What connect(2) has come to, which is not the state: sock->state, SS_CONNECTED and so on. */
-enum attempt { ATTEMPT_NONE = 0, ATTEMPT_MADE, ATTEMPT_TOLD };
+enum attempt { ATTEMPT_NONE = 0, ATTEMPT_MADE, ATTEMPT_TOLD, ATTEMPT_SHUT };
 
 struct tcp {
 	enum tcp_state state;

@@ -197,7 +197,11 @@ static void arrive(struct model *m, struct object *object)
 	struct object *sender = tcp->peer;
 	uint32_t count = smaller(object->ring.used - tcp->arrived, m->config.window - tcp->arrived);
 
+	/* The urgent byte is looked at before the segment is judged (tcp_rcv_state_process). */
 	if (count > 0 && refuses_data(tcp)) {
+		tcp->arrived += count;
+		urgent_arrives(m, object);
+		tcp->arrived -= count;
 		tcp_reset_arrives(m, object);
 		if (sender != NULL)
 			tcp_reset_arrives(m, sender);
@@ -417,6 +421,9 @@ int tcp_shutdown(struct model *m, struct object *object, uint8_t how)
 	struct tcp *tcp = &object->tcp;
 	int error = tcp->state == TCP_CLOSE ? MODEL_ENOTCONN : 0;
 
+	/* inet_shutdown: what an attempt has come to is told no more. */
+	if (tcp->attempt == ATTEMPT_MADE)
+		tcp->attempt = tcp->state == TCP_CLOSE ? ATTEMPT_SHUT : ATTEMPT_TOLD;
 	if (tcp->state == TCP_SYN_SENT || (tcp->state == TCP_LISTEN && (how & SHUT_RECEIVE) != 0)) {
 		tcp_disconnect(m, object);
 	} else if (tcp->state != TCP_LISTEN) {

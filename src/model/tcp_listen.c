@@ -133,6 +133,8 @@ int model_connect(struct model *m, int fd, int to, bool held)
 
 	if (object == NULL)
 		return error;
+	if (object->tcp.attempt == ATTEMPT_SHUT)
+		return MODEL_EINVAL;
 	if (object->tcp.attempt != ATTEMPT_NONE)
 		return tell_attempt(m, object);
 	if (object->tcp.state != TCP_CLOSE)

@@ -114,8 +114,10 @@ static enum world_answer fill(struct kernel *k, const struct call *call, struct 
 	memset(room, 'x', sizeof(room));
 	do {
 		before = 0;
-		while ((count = write(call->fds[0], room, by)) > 0)
+		while ((count = write(call->fds[0], room, by)) > 0) {
 			before += count;
+			kernel_quiet(k);
+		}
 		if (errno != EAGAIN) {
 			note_add(why, "fill: %s", strerror(errno));
 			return WORLD_BROKEN;
@@ -130,7 +132,7 @@ static enum world_answer drain(struct kernel *k, const struct call *call, struct
 	struct thing *thing = kernel_thing(k, call->fds[0]);
 
 	while (read(call->fds[0], room, sizeof(room)) > 0)
-		;
+		kernel_quiet(k);
 	if (thing != NULL && thing->kind == THING_TCP)
 		return kernel_settle_drained(k, thing, why) ? WORLD_DONE : WORLD_BROKEN;
 	return WORLD_DONE;

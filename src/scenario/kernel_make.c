@@ -351,7 +351,10 @@ static enum world_answer pass(struct kernel *k, const struct call *call, struct 
 		return kernel_unnamed(why);
 	source = *named;
 	memcpy(CMSG_DATA(&control.align), &call->fds[0], sizeof(int));
-	if (sendmsg(call->fds[1], &message, 0) != 1 || recvmsg(call->fds[2], &message, 0) != 1)
+	if (sendmsg(call->fds[1], &message, 0) != 1)
+		return kernel_failed(seen);
+	kernel_quiet(k);
+	if (recvmsg(call->fds[2], &message, 0) != 1)
 		return kernel_failed(seen);
 	memcpy(&fd, CMSG_DATA(&control.align), sizeof(int));
 	if (!kernel_place(k, fd, call->fds[3], source.kind))

@@ -25,11 +25,17 @@ static int number_of(const struct kernel *k, const struct thing *thing)
 	return CALL_NUMBER_FIRST + (int)(thing - k->things);
 }
 
+/* Whatever name leads to the other end: its first one may be that of something else by now. */
 static struct thing *peer_of(struct kernel *k, const struct thing *thing)
 {
-	struct thing *peer = thing->peer == THING_NOBODY ? NULL : &k->things[thing->peer];
+	for (int i = 0; thing->peer != THING_NOBODY && i < CALL_NAMES_MAX; i++) {
+		struct thing *peer = &k->things[i];
 
-	return peer != NULL && peer->open && peer->kind == THING_TCP ? peer : NULL;
+		if (peer->open && peer->kind == THING_TCP && peer->port == thing->peer_port &&
+		    peer->peer_port == thing->port)
+			return peer;
+	}
+	return NULL;
 }
 
 static bool info_of(int fd, struct tcp_info *info)

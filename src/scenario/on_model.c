@@ -30,6 +30,7 @@ struct waiting {
 static struct on_model {
 	struct model *m;
 	struct waiting waiting[CALL_NAMES_MAX];
+	bool forked[CALL_NAMES_MAX];
 	bool has_waiters, order_matters;
 	bool mixed; /* one instance may have two numbers, or watch another one */
 } here;
@@ -147,6 +148,7 @@ static enum world_answer arm(struct model *m, const struct call *call, struct se
 static enum world_answer pass(struct model *m, const struct call *call, struct seen *seen)
 {
 	model_write(m, call->fds[1], "p", 1);
+	model_run(m);
 	model_read(m, call->fds[2], room, 1);
 	return placed(m, model_dup(m, call->fds[0]), call->fds[3], seen);
 }
@@ -405,9 +407,8 @@ static enum world_answer fill(struct model *m, const struct call *call, struct n
 	int64_t count;
 
 	memset(room, 'x', sizeof(room));
-	do
-		count = model_write(m, call->fds[0], room, by);
-	while (count > 0);
+	while ((count = model_write(m, call->fds[0], room, by)) > 0)
+		model_run(m);
 	if (count == MODEL_EAGAIN)
 		return WORLD_DONE;
 	note_add(why, "fill: %s", strerror((int)-count));
@@ -417,7 +418,7 @@ static enum world_answer fill(struct model *m, const struct call *call, struct n
 static enum world_answer drain(struct model *m, const struct call *call)
 {
 	while (model_read(m, call->fds[0], room, sizeof(room)) > 0)
-		;
+		model_run(m);
 	return WORLD_DONE;
 }
 
@@ -492,14 +493,19 @@ static enum world_answer data(struct model *m, const struct call *call, struct s
 
 /* Threads, processes, limits */
 
+/* NULL: it is no name of a waiter. */
 static struct waiting *waiting_of(const struct call *call)
 {
-	return &here.waiting[call->fds[0] - CALL_NUMBER_FIRST];
+	int index = call->fds[0] - CALL_NUMBER_FIRST;
+
+	return index >= 0 && index < CALL_NAMES_MAX && here.waiting[index].used
+		       ? &here.waiting[index]
+		       : NULL;
 }
 
 static enum world_answer start(struct model *m, const struct call *call)
 {
-	struct waiting *waiting = waiting_of(call);
+	struct waiting *waiting = &here.waiting[call->fds[0] - CALL_NUMBER_FIRST];
 	int max = (call->options & OPTION_MAX) != 0 ? (int)call->count : SEEN_EVENTS_MAX;
 
 	here.has_waiters = waiting->used = true;
@@ -510,11 +516,20 @@ static enum world_answer start(struct model *m, const struct call *call)
 	return WORLD_DONE;
 }
 
-static enum world_answer woken(struct model *m, const struct call *call, struct seen *seen)
+static enum world_answer unnamed(struct note *why)
+{
+	note_add(why, "it needs a name of the right kind");
+	return WORLD_BROKEN;
+}
+
+static enum world_answer woken(struct model *m, const struct call *call, struct seen *seen,
+			       struct note *why)
 {
 	struct waiting *waiting = waiting_of(call);
 	int result;
 
+	if (waiting == NULL)
+		return unnamed(why);
 	if (waiting->number < 0)
 		return told(waiting->number, seen);
 	if (waiting->limited)
@@ -525,19 +540,22 @@ static enum world_answer woken(struct model *m, const struct call *call, struct 
 	return WORLD_DONE;
 }
 
-static enum world_answer asleep(struct model *m, const struct call *call, struct seen *seen)
+static enum world_answer asleep(struct model *m, const struct call *call, struct seen *seen,
+				struct note *why)
 {
 	const struct waiting *waiting = waiting_of(call);
 	int result;
 
+	if (waiting == NULL)
+		return unnamed(why);
 	if (waiting->number < 0 || model_waiter(m, waiting->number, &result) != MODEL_ASLEEP)
 		*seen = (struct seen){ .kind = SEEN_WORD, .word = WORD_AWAKE };
 	return WORLD_DONE;
 }
 
-static uint32_t process_of(const struct call *call)
+static uint32_t process_of(int index)
 {
-	return (uint32_t)(call->fds[0] - CALL_NUMBER_FIRST + PROCESS_OF_CALLS + 1);
+	return (uint32_t)index + PROCESS_OF_CALLS + 1;
 }
 
 static void end_process(struct model *m, uint32_t process)
@@ -545,6 +563,20 @@ static void end_process(struct model *m, uint32_t process)
 	model_switch(m, process);
 	model_exit(m);
 	model_switch(m, 0);
+}
+
+static enum world_answer processes(struct model *m, const struct call *call, struct note *why)
+{
+	int index = call->fds[0] - CALL_NUMBER_FIRST;
+
+	if (call->op == CALL_FORK)
+		model_fork(m, process_of(index));
+	else if (index < 0 || index >= CALL_NAMES_MAX || !here.forked[index])
+		return unnamed(why);
+	else
+		end_process(m, process_of(index));
+	here.forked[index] = call->op == CALL_FORK;
+	return WORLD_DONE;
 }
 
 static enum world_answer dispatch(struct model *m, const struct call *call, struct seen *seen,
@@ -579,15 +611,12 @@ static enum world_answer dispatch(struct model *m, const struct call *call, stru
 	case CALL_WAITER:
 		return start(m, call);
 	case CALL_WOKEN:
-		return woken(m, call, seen);
+		return woken(m, call, seen, why);
 	case CALL_ASLEEP:
-		return asleep(m, call, seen);
+		return asleep(m, call, seen, why);
 	case CALL_FORK:
-		model_fork(m, process_of(call));
-		return WORLD_DONE;
 	case CALL_END:
-		end_process(m, process_of(call));
-		return WORLD_DONE;
+		return processes(m, call, why);
 	case CALL_LIMIT:
 		model_limit(m, (uint32_t)call->count);
 		return WORLD_DONE;
@@ -657,6 +686,7 @@ const struct world *on_model_new(void)
 
 	if (here.has_waiters)
 		memset(here.waiting, 0, sizeof(here.waiting));
+	memset(here.forked, 0, sizeof(here.forked));
 	here.has_waiters = here.mixed = here.order_matters = false;
 	here.m = model_init(memory, sizeof(memory), &config);
 	for (int i = 0; i < STANDARD_FDS; i++)
