@@ -49,7 +49,7 @@ struct maker {
 	uint64_t state;
 	const uint8_t *bytes; /* instead of the state */
 	size_t size;
-	bool spent;
+	bool spent, limited;
 	enum program_mode mode;
 	uint32_t things, ends, names, waiters, children;
 	struct thing thing[THINGS_MAX];
@@ -384,6 +384,9 @@ static void fill(struct maker *k, const struct thing *thing)
 {
 	if (thing->closed || (!carries(thing) && !is_pipe(thing)))
 		return;
+	/* How many wake-ups draining takes is the kernel's account as well. */
+	if (carries(thing) && k->mode == PROGRAM_WAITERS)
+		return;
 	if (carries(thing) && (receiver(k, thing)->filled || receiver(k, thing)->lowat))
 		return; /* with SO_RCVLOWAT the kernel takes seconds to drain */
 	if (thing->kind == KIND_TCP &&
@@ -519,7 +522,7 @@ static void tcp_only(struct maker *k)
 			return;
 		say(k, "dissolve %s", thing->name);
 	}
-	peer->filled = k->end[thing->end].filled = false;
+	k->end[thing->end].filled = false; /* but what has arrived there stays */
 	peer->dead = k->end[thing->end].dead = true;
 }
 
@@ -532,7 +535,7 @@ static void pass(struct maker *k)
 	for (uint32_t i = 0; i < k->things; i++)
 		if (&k->end[k->thing[i].end] == end)
 			to = &k->thing[i];
-	if (from->kind != KIND_STREAM || from->closed || what->closed || to == NULL || to->closed ||
+	if (k->limited || from->kind != KIND_STREAM || from->closed || what->closed || to == NULL || to->closed ||
 	    end->pending > 0 || end->filled || end->used || end->dead || !has_room(k, 1))
 		return;
 	k->end[what->end].copied = true;
@@ -633,6 +636,9 @@ static void seldom(struct maker *k)
 		create(k);
 		return;
 	case 1:
+		if (k->mode == PROGRAM_TCP)
+			return; /* the kernel's world needs a listener that is there */
+		k->limited = true;
 		/* Between the first descriptor of a scenario and its last. */
 		say(k, "limit %u", 64 + below(k, 60));
 		return;

@@ -104,6 +104,7 @@ static bool local_holds(const struct model *m, const struct object *object)
 	return true;
 }
 
+/* Who was shut down before it was connected is connected all the same, and has sent no FIN. */
 static bool tcp_state_holds(const struct tcp *tcp)
 {
 	bool sends = (tcp->shutdown & SHUT_SEND) == 0,
@@ -116,12 +117,12 @@ static bool tcp_state_holds(const struct tcp *tcp)
 	case TCP_SYN_SENT:
 		return (tcp->peer == NULL) == !linked(&tcp->line);
 	case TCP_ESTABLISHED:
-		return sends && !tcp->done;
+		return !tcp->done;
 	case TCP_FIN_WAIT1:
 	case TCP_FIN_WAIT2:
 		return !sends && !tcp->done;
 	case TCP_CLOSE_WAIT:
-		return sends && !receives && tcp->done;
+		return !receives && tcp->done;
 	case TCP_CLOSING:
 	case TCP_LAST_ACK:
 		return !sends && !receives && tcp->done && tcp->peer != NULL;

@@ -141,6 +141,7 @@ int model_connect(struct model *m, int fd, int to, bool held)
 		return MODEL_EISCONN;
 	if (object->ring.bytes == NULL && (object->ring.bytes = store_take(&m->rings)) == NULL)
 		return MODEL_ENOMEM;
+	object->tcp.error = 0; /* tcp_connect_init */
 	object->tcp.attempt = ATTEMPT_MADE;
 	object->tcp.state = TCP_SYN_SENT;
 	if (listener != NULL && listener->tcp.state == TCP_LISTEN) {

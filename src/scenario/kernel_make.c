@@ -30,9 +30,22 @@ static enum world_answer make(struct kernel *k, const struct call *call, int fd,
 static enum world_answer make_two(struct kernel *k, const struct call *call, const int fds[2],
 				  struct seen *seen)
 {
-	return placed(kernel_place(k, fds[0], call->fds[0], THING_OTHER) &&
-			      kernel_place(k, fds[1], call->fds[1], THING_OTHER),
-		      seen);
+	bool first = kernel_place(k, fds[0], call->fds[0], THING_OTHER),
+	     second = kernel_place(k, fds[1], call->fds[1], THING_OTHER);
+
+	return placed(first && second, seen);
+}
+
+/* When not all could be made that belongs together. */
+static enum world_answer give_up(int fd, int other, struct seen *seen)
+{
+	enum world_answer answer = kernel_failed(seen);
+
+	if (fd >= 0)
+		close(fd);
+	if (other >= 0)
+		close(other);
+	return answer;
 }
 
 static enum world_answer make_pair(struct kernel *k, const struct call *call, int type,
@@ -52,7 +65,7 @@ static enum world_answer make_pipe(struct kernel *k, const struct call *call, st
 	if (pipe2(fds, O_NONBLOCK) != 0)
 		return kernel_failed(seen);
 	if ((call->options & OPTION_SIZE) != 0 && fcntl(fds[1], F_SETPIPE_SZ, (int)call->count) < 0)
-		return kernel_failed(seen);
+		return give_up(fds[0], fds[1], seen);
 	return make_two(k, call, fds, seen);
 }
 
@@ -268,13 +281,15 @@ static enum world_answer make_tcp(struct kernel *k, const struct call *call, str
 	int fds[2];
 
 	if (listener < 0 || listen(listener, 1) != 0)
-		return kernel_failed(seen);
+		return give_up(listener, -1, seen);
 	kernel_ports(listener, &peer);
 	fds[0] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
 	if (fds[0] < 0 || !connect_to(fds[0], peer.port))
-		return kernel_failed(seen);
-	if (!kernel_settle_connect(k, fds[0], NULL, why))
+		return give_up(listener, fds[0], seen);
+	if (!kernel_settle_connect(k, fds[0], NULL, why)) {
+		give_up(listener, fds[0], seen);
 		return WORLD_BROKEN;
+	}
 	/* Until the last acknowledgement of the handshake has come, it would block. */
 	do
 		fds[1] = accept4(listener, NULL, NULL, SOCK_NONBLOCK);
@@ -282,7 +297,7 @@ static enum world_answer make_tcp(struct kernel *k, const struct call *call, str
 	close(listener);
 	for (int i = 0; i < 2; i++) {
 		if (!kernel_place(k, fds[i], call->fds[i], THING_TCP))
-			return kernel_failed(seen);
+			return i == 0 ? give_up(fds[1], -1, seen) : kernel_failed(seen);
 		kernel_ports(call->fds[i], kernel_thing(k, call->fds[i]));
 		kernel_thing(k, call->fds[i])->peer = call->fds[1 - i] - CALL_NUMBER_FIRST;
 	}

@@ -144,11 +144,37 @@ static enum world_answer arm(struct model *m, const struct call *call, struct se
 		    seen);
 }
 
+/* Several that were woken, of one instance or of some that may have to do with each other. */
+static bool woken_together(const struct model *m)
+{
+	const struct waiting *first = NULL;
+	int result;
+
+	for (int i = 0; i < CALL_NAMES_MAX; i++) {
+		const struct waiting *waiting = &here.waiting[i];
+
+		if (!waiting->used || waiting->number < 0 ||
+		    model_waiter(m, waiting->number, &result) != MODEL_WOKEN)
+			continue;
+		if (first != NULL && (here.mixed || first->epoll == waiting->epoll))
+			return true;
+		first = waiting;
+	}
+	return false;
+}
+
+/* Lets who was woken run, as between two calls on the kernel. */
+static void let_run(struct model *m)
+{
+	here.order_matters |= here.has_waiters && woken_together(m);
+	model_run(m);
+}
+
 /* `pass` sends a byte along, which is read at the other end. */
 static enum world_answer pass(struct model *m, const struct call *call, struct seen *seen)
 {
 	model_write(m, call->fds[1], "p", 1);
-	model_run(m);
+	let_run(m);
 	model_read(m, call->fds[2], room, 1);
 	return placed(m, model_dup(m, call->fds[0]), call->fds[3], seen);
 }
@@ -408,7 +434,7 @@ static enum world_answer fill(struct model *m, const struct call *call, struct n
 
 	memset(room, 'x', sizeof(room));
 	while ((count = model_write(m, call->fds[0], room, by)) > 0)
-		model_run(m);
+		let_run(m);
 	if (count == MODEL_EAGAIN)
 		return WORLD_DONE;
 	note_add(why, "fill: %s", strerror((int)-count));
@@ -418,7 +444,7 @@ static enum world_answer fill(struct model *m, const struct call *call, struct n
 static enum world_answer drain(struct model *m, const struct call *call)
 {
 	while (model_read(m, call->fds[0], room, sizeof(room)) > 0)
-		model_run(m);
+		let_run(m);
 	return WORLD_DONE;
 }
 
@@ -625,25 +651,6 @@ static enum world_answer dispatch(struct model *m, const struct call *call, stru
 	}
 }
 
-/* Several that were woken, of one instance or of some that may have to do with each other. */
-static bool woken_together(const struct model *m)
-{
-	const struct waiting *first = NULL;
-	int result;
-
-	for (int i = 0; i < CALL_NAMES_MAX; i++) {
-		const struct waiting *waiting = &here.waiting[i];
-
-		if (!waiting->used || waiting->number < 0 ||
-		    model_waiter(m, waiting->number, &result) != MODEL_WOKEN)
-			continue;
-		if (first != NULL && (here.mixed || first->epoll == waiting->epoll))
-			return true;
-		first = waiting;
-	}
-	return false;
-}
-
 static bool mixes(struct model *m, const struct call *call)
 {
 	switch (call->op) {
@@ -667,6 +674,7 @@ static enum world_answer perform(void *state, const struct call *call, struct se
 	struct on_model *on = state;
 	enum world_answer answer;
 
+	on->order_matters = false;
 	if (call->in_child) {
 		model_fork(on->m, PROCESS_OF_CALLS);
 		model_switch(on->m, PROCESS_OF_CALLS);
@@ -675,8 +683,7 @@ static enum world_answer perform(void *state, const struct call *call, struct se
 	if (call->in_child)
 		end_process(on->m, PROCESS_OF_CALLS);
 	on->mixed |= mixes(on->m, call);
-	on->order_matters = on->has_waiters && woken_together(on->m);
-	model_run(on->m);
+	let_run(on->m);
 	return answer;
 }
 
