@@ -38,7 +38,7 @@ bool versus_open(void)
 static void tell_slow(const struct call *call, double seconds)
 {
 	if (seconds > SLOW_SECONDS)
-		fprintf(stderr, "differ: %.1f s for '%.*s'\n", seconds, (int)call->source.len,
+		fprintf(stderr, "%.1f s for '%.*s'\n", seconds, (int)call->source.len,
 			call->source.at);
 }
 
@@ -98,7 +98,8 @@ static bool play_step(const struct world *worlds[2], const struct call *call,
 		versus->how = VERSUS_RACE;
 		return false;
 	}
-	if (!on_model_holds())
+	versus->contradicts = !on_model_holds();
+	if (versus->contradicts)
 		versus->why = "the model's invariant does not hold";
 	else if (answers[0] != WORLD_DONE && answers[1] != WORLD_DONE)
 		return true; /* neither can do it */

@@ -25,6 +25,7 @@ struct versus {
 	uint32_t line; /* of the program, counted from 0 */
 	struct note kernel, model;
 	const char *why;
+	bool contradicts; /* the model's own state does not hold together */
 };
 
 extern uint64_t versus_steps; /* played so far */

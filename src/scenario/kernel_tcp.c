@@ -156,8 +156,9 @@ bool kernel_settle_drained(struct kernel *k, struct thing *thing, struct note *w
 		while (recv(number_of(k, thing), bytes, sizeof(bytes), 0) > 0)
 			;
 		hurry(number_of(k, thing));
-		if (info_of(number_of(k, peer), &info) && info.tcpi_unacked == 0 &&
-		    info.tcpi_notsent_bytes == 0 &&
+		if (info_of(number_of(k, peer), &info) &&
+		    (info.tcpi_state == STATE_CLOSE ||
+		     (info.tcpi_unacked == 0 && info.tcpi_notsent_bytes == 0)) &&
 		    ioctl(number_of(k, thing), FIONREAD, &unread) == 0 && unread == 0)
 			return true;
 	} while (tick(begun));
