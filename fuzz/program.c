@@ -159,6 +159,15 @@ static struct thing *some(struct maker *k, enum kind kind)
 	return &k->thing[found[below(k, count)]];
 }
 
+static struct thing *copy_of(struct maker *k, struct thing *thing)
+{
+	struct thing *copy = thing_new(k, thing->kind, thing->end);
+
+	copy->closed = thing->closed;
+	k->end[thing->end].copied = true;
+	return copy;
+}
+
 static void make_listener(struct maker *k)
 {
 	struct thing *thing;
@@ -485,7 +494,7 @@ static void tcp_only(struct maker *k)
 	struct thing *thing;
 	struct end *peer;
 
-	if (one_in(k, 3)) {
+	if (one_in(k, 2)) {
 		listening(k);
 		return;
 	}
@@ -538,9 +547,7 @@ static void pass(struct maker *k)
 	if (k->limited || from->kind != KIND_STREAM || from->closed || what->closed || to == NULL || to->closed ||
 	    end->pending > 0 || end->filled || end->used || end->dead || !has_room(k, 1))
 		return;
-	k->end[what->end].copied = true;
-	say(k, "pass %s %s %s %s", what->name, from->name, to->name,
-	    thing_new(k, what->kind, what->end)->name);
+	say(k, "pass %s %s %s %s", what->name, from->name, to->name, copy_of(k, what)->name);
 }
 
 static void lifetime(struct maker *k)
@@ -552,10 +559,7 @@ static void lifetime(struct maker *k)
 	case 1:
 		if (!has_room(k, 1))
 			return;
-		copy = thing_new(k, thing->kind, thing->end);
-		copy->closed = thing->closed;
-		k->end[thing->end].copied = true;
-		say(k, "dup %s %s", thing->name, copy->name);
+		say(k, "dup %s %s", thing->name, copy_of(k, thing)->name);
 		return;
 	case 2:
 		copy = any(k);
@@ -608,9 +612,8 @@ static void nest(struct maker *k)
 		}
 		say(k, "add %s %s IN%s", outer->name, inner->name, one_in(k, 3) ? "|ET" : "");
 		if (one_in(k, 2) && has_room(k, 1)) {
-			struct thing *copy = thing_new(k, inner->kind, inner->end);
+			struct thing *copy = copy_of(k, inner);
 
-			copy->closed = inner->closed;
 			say(k, "dup %s %s", inner->name, copy->name);
 			say(k, "add %s %s IN", outer->name, copy->name);
 		}
@@ -731,7 +734,7 @@ static void of_mode(struct maker *k)
 
 static void step(struct maker *k)
 {
-	uint32_t what = below(k, k->mode == PROGRAM_WAITERS ? 120 : 101);
+	uint32_t what = below(k, k->mode == PROGRAM_WAITERS ? 120 : k->mode == PROGRAM_TCP ? 106 : 101);
 
 	if (what < 22)
 		control(k, what % 15);

@@ -130,6 +130,18 @@ static bool tcp_state_holds(const struct tcp *tcp)
 	return false;
 }
 
+/* Connections that wait to be accepted; of who does not listen, `line` is its own place. */
+static uint32_t line_length(const struct tcp *tcp)
+{
+	uint32_t count = 0;
+
+	if (tcp->state != TCP_LISTEN)
+		return 0;
+	for (const struct link *link = tcp->line.next; link != &tcp->line; link = link->next)
+		count++;
+	return count;
+}
+
 static bool tcp_holds(const struct model *m, const struct object *object)
 {
 	const struct tcp *tcp = &object->tcp;
@@ -148,7 +160,7 @@ static bool tcp_holds(const struct model *m, const struct object *object)
 		return false;
 	if (tcp->fin_behind && behind == 0)
 		return false;
-	return (tcp->state == TCP_LISTEN) || tcp->line_used == 0;
+	return tcp->line_used == line_length(tcp);
 }
 
 static bool object_holds(const struct model *m, const struct object *object)
