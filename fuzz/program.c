@@ -505,8 +505,12 @@ static void tcp_only(struct maker *k)
 	switch (below(k, 7)) {
 	case 0:
 	case 1:
-		if (!peer->filled)
-			say(k, "urgent %s \"%s\"", thing->name, one_in(k, 2) ? "u" : "vw");
+		if (peer->filled)
+			return;
+		say(k, "urgent %s \"%s\"", thing->name, one_in(k, 2) ? "u" : "vw");
+		for (uint32_t i = 0; i < k->things; i++)
+			if (&k->end[k->thing[i].end] == peer && one_in(k, 2))
+				say(k, "poll %s IN|OUT|PRI|RDHUP", k->thing[i].name);
 		return;
 	case 2:
 		if (k->end[thing->end].filled)
