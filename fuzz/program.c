@@ -34,6 +34,7 @@ struct end {
 	/* Of listeners. A connection that does not fit in would not come to an end; and a number
 	 * that is closed refuses in the model, while the kernel goes by the port. */
 	uint32_t backlog, queued;
+	bool fresh; /* or could be one */
 	bool copied;
 };
 
@@ -188,6 +189,7 @@ static void make_tcp(struct maker *k)
 		return;
 	case 2:
 		make_one(k, KIND_TCP, "socket", "");
+		k->end[k->ends - 1].fresh = k->thing[k->things - 1].kind == KIND_TCP;
 		return;
 	default:
 		make_two(k, KIND_TCP, KIND_TCP, "tcp", "");
@@ -398,8 +400,9 @@ static void fill(struct maker *k, const struct thing *thing)
 		return;
 	if (carries(thing) && (receiver(k, thing)->filled || receiver(k, thing)->lowat))
 		return; /* with SO_RCVLOWAT the kernel takes seconds to drain */
+	/* Whether a connection that was accepted is full is not known of its other end. */
 	if (thing->kind == KIND_TCP &&
-	    (k->end[thing->end].dead || receiver(k, thing)->deaf || !one_in(k, 4)))
+	    (k->end[thing->end].peer == thing->end || k->end[thing->end].dead || receiver(k, thing)->deaf || !one_in(k, 4)))
 		return;
 	if (thing->kind == KIND_DATAGRAM && receiver(k, thing)->has_empty)
 		return;
@@ -463,6 +466,7 @@ static void connect_to(struct maker *k, struct thing *listener)
 		return;
 	if (k->end[thing->end].peer == thing->end && !end->dead)
 		end->queued++;
+	k->end[thing->end].fresh = false;
 	if (one_in(k, 3)) {
 		say(k, "connect %s %s async", thing->name, listener->name);
 		if (one_in(k, 2))
@@ -473,10 +477,44 @@ static void connect_to(struct maker *k, struct thing *listener)
 	}
 }
 
+/* What only sockets of TCP can, or only those that listen. */
+static void odd_socket(struct maker *k)
+{
+	struct thing *thing = any(k), *listener = some(k, KIND_LISTENER);
+
+	if (one_in(k, 2) && has_room(k, 1) && thing->kind != KIND_LISTENER)
+		say(k, "accept %s %s", thing->name,
+		    thing_new(k, KIND_TCP, end_new(k))->name);
+	else if (listener->kind == KIND_LISTENER && !k->end[listener->end].dead &&
+		 thing->kind != KIND_TCP && !thing->closed)
+		say(k, "connect %s %s", thing->name, listener->name);
+}
+
+static void listen_on(struct maker *k)
+{
+	struct thing *thing = some(k, KIND_TCP);
+
+	if (thing->kind != KIND_TCP)
+		return;
+	say(k, "listen %s", thing->name);
+	if (!k->end[thing->end].fresh || thing->closed)
+		return;
+	thing->kind = KIND_LISTENER;
+	k->end[thing->end].backlog = 2; /* less than it has */
+}
+
 static void listening(struct maker *k)
 {
 	struct thing *thing = some(k, KIND_LISTENER), *new;
 
+	if (one_in(k, 10)) {
+		odd_socket(k);
+		return;
+	}
+	if (one_in(k, 10)) {
+		listen_on(k);
+		return;
+	}
 	if (thing->kind != KIND_LISTENER)
 		return;
 	if (one_in(k, 2)) {

@@ -252,3 +252,9 @@ assert_condemned() {
 	assert_line --index -1 --regexp ', on the model and on Linux '
 	assert_line --index -1 --regexp '^# all +[0-9]+ of [0-9]+ clauses hold, [0-9]+ skipped'
 }
+
+@test "ECHO-142: what differ has found, and is no clause, stays mended" {
+	run "$SCENARIO" --on both "$BATS_TEST_DIRNAME/differ.scenario"
+	assert_success
+	refute_line --partial SKIP
+}

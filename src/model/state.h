@@ -266,6 +266,7 @@ struct object *tcp_new(struct model *m, bool with_ring);
 void tcp_reset_arrives(struct model *m, struct object *object);
 void tcp_abort(struct model *m, struct object *object);
 void tcp_disconnect(struct model *m, struct object *object);
+void tcp_send_fin(struct model *m, struct object *object);
 void tcp_data_ready(struct model *m, struct object *object);
 void tcp_hang_up(struct model *m, struct object *listener);
 

@@ -402,7 +402,7 @@ int64_t tcp_unsent(const struct object *object)
 }
 
 /* tcp_close_state, tcp_send_fin. Where nobody is left, the kernel still acknowledges it. */
-static void send_fin(struct model *m, struct object *object)
+void tcp_send_fin(struct model *m, struct object *object)
 {
 	struct tcp *tcp = &object->tcp;
 
@@ -429,7 +429,7 @@ int tcp_shutdown(struct model *m, struct object *object, uint8_t how)
 	} else if (tcp->state != TCP_LISTEN) {
 		tcp->shutdown |= how;
 		if ((how & SHUT_SEND) != 0 && is_open(tcp))
-			send_fin(m, object);
+			tcp_send_fin(m, object);
 	}
 	wake_all(m, object, QUEUE_MAIN, KEY_ANY);
 	return error;
@@ -480,7 +480,7 @@ void tcp_release(struct model *m, struct object *object)
 	else if (tcp->state != TCP_CLOSE && (tcp->arrived > 0 || (tcp->abort && needs_reset(tcp))))
 		tcp_abort(m, object);
 	else if (is_open(tcp))
-		send_fin(m, object);
+		tcp_send_fin(m, object);
 	unlink_it(&tcp->line);
 	if (tcp->peer != NULL)
 		tcp->peer->tcp.peer = NULL;

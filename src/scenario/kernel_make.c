@@ -247,6 +247,8 @@ static enum world_answer do_connect(struct kernel *k, const struct call *call, s
 static enum world_answer do_settle(struct kernel *k, const struct call *call, struct seen *seen,
 				   struct note *why)
 {
+	if (kernel_tcp_state(call->fds[0]) == 0)
+		return kernel_unnamed(why);
 	if (!kernel_settle_connect(k, call->fds[0], NULL, why))
 		return WORLD_BROKEN;
 	return connected(call->fds[0], seen);

@@ -174,7 +174,9 @@ bool kernel_settle_connect(struct kernel *k, int fd, const struct thing *listene
 	do {
 		int state = kernel_tcp_state(fd);
 
-		if (state == STATE_CLOSE || (listener == NULL && state != STATE_SYN_SENT))
+		if (state != STATE_ESTABLISHED && state != STATE_SYN_SENT)
+			return true;
+		if (state == STATE_ESTABLISHED && listener == NULL)
 			return true;
 		kernel_ports(fd, &end);
 		/* Our acknowledgement, the last of the handshake, has made the other end. */

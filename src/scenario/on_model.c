@@ -52,6 +52,12 @@ static enum world_answer not_covered(const struct call *call, struct note *why, 
 	return WORLD_NOT_COVERED;
 }
 
+static enum world_answer unnamed(struct note *why)
+{
+	note_add(why, "it needs a name of the right kind");
+	return WORLD_BROKEN;
+}
+
 /* Gives a descriptor the number of its name. */
 static enum world_answer placed(struct model *m, int fd, int number, struct seen *seen)
 {
@@ -128,11 +134,12 @@ static enum world_answer do_connect(struct model *m, const struct call *call, st
 	return WORLD_DONE;
 }
 
-static enum world_answer do_settle(struct model *m, const struct call *call, struct seen *seen)
+static enum world_answer do_settle(struct model *m, const struct call *call, struct seen *seen,
+				   struct note *why)
 {
-	int result = model_settle(m, call->fds[0]);
-
-	return result < 0 ? told(result, seen) : connected(m, call->fds[0], seen);
+	if (model_settle(m, call->fds[0]) < 0)
+		return unnamed(why);
+	return connected(m, call->fds[0], seen);
 }
 
 static enum world_answer arm(struct model *m, const struct call *call, struct seen *seen)
@@ -205,7 +212,7 @@ static enum world_answer make(struct model *m, const struct call *call, struct s
 	case CALL_CONNECT:
 		return do_connect(m, call, seen);
 	case CALL_SETTLE:
-		return do_settle(m, call, seen);
+		return do_settle(m, call, seen, why);
 	case CALL_ACCEPT:
 		return placed(m, model_accept(m, fd), call->fds[1], seen);
 	case CALL_PIPE:
@@ -540,12 +547,6 @@ static enum world_answer start(struct model *m, const struct call *call)
 	waiting->number = model_block(m, call->fds[1], waiting->events, max,
 				      waiting->limited ? call->ms * NS_OF_MS : -1);
 	return WORLD_DONE;
-}
-
-static enum world_answer unnamed(struct note *why)
-{
-	note_add(why, "it needs a name of the right kind");
-	return WORLD_BROKEN;
 }
 
 static enum world_answer woken(struct model *m, const struct call *call, struct seen *seen,
