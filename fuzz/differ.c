@@ -159,7 +159,8 @@ static void stop(int number)
 static void crashed(int number)
 {
 	char text[96];
-	int len = snprintf(text, sizeof(text), "\ndiffer: crashed in --mode %s --seed %" PRIu64 "\n",
+	int len = snprintf(text, sizeof(text),
+			   "\ndiffer: crashed in --mode %s --seed %" PRIu64 "\n",
 			   mode_names[mode_now], turns[mode_now].seed);
 	ssize_t written = write(STDERR_FILENO, text, (size_t)len);
 
@@ -298,7 +299,8 @@ int main(int argc, char **argv)
 	tell(stdout, "", "\n");
 	for (int i = PROGRAM_SYNC; i < PROGRAM_MODES; i++)
 		if (all || turns[i].in_part > 0)
-			printf("  %s: %" PRIu64 " programs in %.1f s, %" PRIu64 " of them in part\n",
+			printf("  %s: %" PRIu64 " programs in %.1f s, %" PRIu64
+			       " of them in part\n",
 			       mode_names[i], turns[i].programs, turns[i].seconds,
 			       turns[i].in_part);
 	return !legal ? EXIT_CANNOT_RUN : found > 0 ? EXIT_DIFFERENT : EXIT_SUCCESS;

@@ -287,7 +287,7 @@ static void control(struct maker *k, uint32_t what)
 /* Arguments that waits are seldom given. */
 static void odd_wait(struct maker *k, const char *epoll)
 {
-	static const char *const verbs[] = { "wait",  "wait",   "wait",   "wait",   "wait", "wait",
+	static const char *const verbs[] = { "wait",  "wait",   "wait",   "wait",   "wait",  "wait",
 					     "pwait", "pwait2", "pwait2", "pwait2", "pwait2" };
 	static const char *const rests[] = { " max -1",
 					     " max -2147483648",
@@ -402,7 +402,8 @@ static void fill(struct maker *k, const struct thing *thing)
 		return; /* with SO_RCVLOWAT the kernel takes seconds to drain */
 	/* Whether a connection that was accepted is full is not known of its other end. */
 	if (thing->kind == KIND_TCP &&
-	    (k->end[thing->end].peer == thing->end || k->end[thing->end].dead || receiver(k, thing)->deaf || !one_in(k, 4)))
+	    (k->end[thing->end].peer == thing->end || k->end[thing->end].dead ||
+	     receiver(k, thing)->deaf || !one_in(k, 4)))
 		return;
 	if (thing->kind == KIND_DATAGRAM && receiver(k, thing)->has_empty)
 		return;
@@ -483,8 +484,7 @@ static void odd_socket(struct maker *k)
 	struct thing *thing = any(k), *listener = some(k, KIND_LISTENER);
 
 	if (one_in(k, 2) && has_room(k, 1) && thing->kind != KIND_LISTENER)
-		say(k, "accept %s %s", thing->name,
-		    thing_new(k, KIND_TCP, end_new(k))->name);
+		say(k, "accept %s %s", thing->name, thing_new(k, KIND_TCP, end_new(k))->name);
 	else if (listener->kind == KIND_LISTENER && !k->end[listener->end].dead &&
 		 thing->kind != KIND_TCP && !thing->closed)
 		say(k, "connect %s %s", thing->name, listener->name);
@@ -586,8 +586,9 @@ static void pass(struct maker *k)
 	for (uint32_t i = 0; i < k->things; i++)
 		if (&k->end[k->thing[i].end] == end)
 			to = &k->thing[i];
-	if (k->limited || from->kind != KIND_STREAM || from->closed || what->closed || to == NULL || to->closed ||
-	    end->pending > 0 || end->filled || end->used || end->dead || !has_room(k, 1))
+	if (k->limited || from->kind != KIND_STREAM || from->closed || what->closed || to == NULL ||
+	    to->closed || end->pending > 0 || end->filled || end->used || end->dead ||
+	    !has_room(k, 1))
 		return;
 	say(k, "pass %s %s %s %s", what->name, from->name, to->name, copy_of(k, what)->name);
 }
@@ -776,7 +777,9 @@ static void of_mode(struct maker *k)
 
 static void step(struct maker *k)
 {
-	uint32_t what = below(k, k->mode == PROGRAM_WAITERS ? 120 : k->mode == PROGRAM_TCP ? 106 : 101);
+	uint32_t what = below(k, k->mode == PROGRAM_WAITERS ? 120
+				 : k->mode == PROGRAM_TCP   ? 106
+							    : 101);
 
 	if (what < 22)
 		control(k, what % 15);
@@ -826,9 +829,7 @@ void program_make(struct program *program, uint64_t seed, enum program_mode mode
 void program_of_bytes(struct program *program, const uint8_t *bytes, size_t size,
 		      enum program_mode mode)
 {
-	struct maker maker = {
-		.program = program, .bytes = bytes, .size = size, .mode = mode
-	};
+	struct maker maker = { .program = program, .bytes = bytes, .size = size, .mode = mode };
 
 	make_all(&maker);
 }

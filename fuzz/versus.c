@@ -89,8 +89,7 @@ static bool play_step(const struct world *worlds[2], const struct call *call,
 	tell_slow(call, versus_now() - start);
 	versus_steps++;
 	versus->how = VERSUS_AGREE;
-	if (begun > 0 &&
-	    !on_model_catch_up((uint64_t)((versus_now() - begun) * 1e9), MARGIN_NS)) {
+	if (begun > 0 && !on_model_catch_up((uint64_t)((versus_now() - begun) * 1e9), MARGIN_NS)) {
 		versus->how = VERSUS_LATE;
 		return false;
 	}

@@ -204,8 +204,9 @@ static int take_options(int argc, char **argv, struct live_options *options)
 
 	while ((option = getopt_long(argc, argv, "", names, NULL)) != -1) {
 		if (option == 'o' && !take_world(optarg, &options->server))
-			return usage_error("--on expects kernel, model, both or server=HOST:PORT, not ",
-					   optarg);
+			return usage_error(
+				"--on expects kernel, model, both or server=HOST:PORT, not ",
+				optarg);
 		if (option == 't' && !take_timeout(optarg, &options->timeout_ms))
 			return usage_error("--timeout expects seconds from 0.001 to 3600, not ",
 					   optarg);

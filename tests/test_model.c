@@ -229,9 +229,12 @@ static void without_a_waiter_it_is_enomem(void **state)
 static void a_configuration_outside_its_limits_is_refused(void **state)
 {
 	static const size_t counts[] = {
-		offsetof(struct model_config, processes), offsetof(struct model_config, descriptors),
-		offsetof(struct model_config, files),	  offsetof(struct model_config, entries),
-		offsetof(struct model_config, waiters),	  offsetof(struct model_config, rings),
+		offsetof(struct model_config, processes),
+		offsetof(struct model_config, descriptors),
+		offsetof(struct model_config, files),
+		offsetof(struct model_config, entries),
+		offsetof(struct model_config, waiters),
+		offsetof(struct model_config, rings),
 	};
 
 	(void)state;

@@ -108,6 +108,8 @@ static enum world_answer do_read(struct kernel *k, const struct call *call, stru
 static enum world_answer fill(struct kernel *k, const struct call *call, struct note *why)
 {
 	size_t by = (call->options & OPTION_BY) != 0 ? (size_t)call->count : sizeof(room);
+	const struct thing *thing = kernel_thing(k, call->fds[0]);
+	bool goes_on = thing != NULL && thing->kind == THING_TCP;
 	enum world_answer answer;
 	ssize_t count, before;
 
@@ -123,7 +125,7 @@ static enum world_answer fill(struct kernel *k, const struct call *call, struct 
 			return WORLD_BROKEN;
 		}
 		answer = settle(k, call, why);
-	} while (before > 0 && answer == WORLD_DONE);
+	} while (goes_on && before > 0 && answer == WORLD_DONE);
 	return answer;
 }
 

@@ -68,7 +68,7 @@ struct kernel {
 	uint32_t waiters_count, forked_count;
 	pid_t forked[CALL_NAMES_MAX]; /* 0: it was ended */
 	int files;                    /* used so far */
-	uint32_t children; /* alive, with copies of descriptors */
+	uint32_t children;            /* alive, with copies of descriptors */
 };
 
 /* NULL: it is a plain number. */
@@ -107,7 +107,6 @@ enum world_answer kernel_data(struct kernel *k, const struct call *call, struct 
 /* kernel_process.c: threads, processes, signals */
 enum world_answer kernel_process(struct kernel *k, const struct call *call, struct seen *seen,
 				 struct note *why);
-
 
 /* Until each waiter that was woken has returned, or is blocked again. */
 void kernel_quiet(struct kernel *k);
