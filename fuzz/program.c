@@ -48,9 +48,9 @@ struct thing {
 struct maker {
 	struct program *program;
 	uint64_t state;
-	const uint8_t *bytes; /* instead of the state */
+	const uint8_t *bytes; /* come first */
 	size_t size;
-	bool spent, limited;
+	bool limited;
 	enum program_mode mode;
 	uint32_t things, ends, names, waiters, children;
 	struct thing thing[THINGS_MAX];
@@ -71,12 +71,8 @@ static uint64_t next(struct maker *k)
 /* All choices come from here; none has more than 256 ways to go. */
 static uint32_t below(struct maker *k, uint32_t limit)
 {
-	if (k->bytes == NULL)
+	if (k->size == 0)
 		return (uint32_t)(next(k) % limit);
-	if (k->size == 0) {
-		k->spent = true;
-		return 0;
-	}
 	k->size--;
 	return *k->bytes++ % limit;
 }
@@ -91,7 +87,7 @@ __attribute__((format(printf, 2, 3))) static void say(struct maker *k, const cha
 	struct program *program = k->program;
 	va_list arguments;
 
-	if (program->lines == PROGRAM_LINES_MAX || k->spent)
+	if (program->lines == PROGRAM_LINES_MAX)
 		return;
 	va_start(arguments, format);
 	vsnprintf(program->line[program->lines++], PROGRAM_LINE_SIZE, format, arguments);
@@ -481,26 +477,33 @@ static void connect_to(struct maker *k, struct thing *listener)
 /* What only sockets of TCP can, or only those that listen. */
 static void odd_socket(struct maker *k)
 {
-	struct thing *thing = any(k), *listener = some(k, KIND_LISTENER);
+	struct thing *thing = any(k), *listener = some(k, KIND_LISTENER), *new;
 
-	if (one_in(k, 2) && has_room(k, 1) && thing->kind != KIND_LISTENER)
-		say(k, "accept %s %s", thing->name, thing_new(k, KIND_TCP, end_new(k))->name);
-	else if (listener->kind == KIND_LISTENER && !k->end[listener->end].dead &&
-		 thing->kind != KIND_TCP && !thing->closed)
+	if (one_in(k, 2) && has_room(k, 1) && thing->kind != KIND_LISTENER) {
+		new = thing_new(k, KIND_TCP, end_new(k));
+		new->closed = true;
+		say(k, "accept %s %s", thing->name, new->name);
+	} else if (listener->kind == KIND_LISTENER && !k->end[listener->end].dead &&
+		   thing->kind != KIND_TCP && !thing->closed) {
 		say(k, "connect %s %s", thing->name, listener->name);
+	}
 }
 
 static void listen_on(struct maker *k)
 {
 	struct thing *thing = some(k, KIND_TCP);
+	struct end *end = &k->end[thing->end];
+	bool fresh = end->fresh;
 
-	if (thing->kind != KIND_TCP)
+	/* The kernel's world binds it as well, which can be done once. */
+	if (thing->kind != KIND_TCP || (!fresh && (end->dead || end->peer == thing->end)))
 		return;
 	say(k, "listen %s", thing->name);
-	if (!k->end[thing->end].fresh || thing->closed)
+	end->fresh = false;
+	if (!fresh || thing->closed)
 		return;
 	thing->kind = KIND_LISTENER;
-	k->end[thing->end].backlog = 2; /* less than it has */
+	end->backlog = 2; /* less than it has */
 }
 
 static void listening(struct maker *k)
@@ -521,7 +524,8 @@ static void listening(struct maker *k)
 		connect_to(k, thing);
 	} else if (has_room(k, 1)) {
 		new = thing_new(k, KIND_TCP, end_new(k));
-		if (k->end[thing->end].queued > 0)
+		new->closed = k->end[thing->end].queued == 0;
+		if (!new->closed)
 			k->end[thing->end].queued--;
 		say(k, "accept %s %s", thing->name, new->name);
 	}
@@ -811,9 +815,8 @@ static void make_all(struct maker *k)
 	make_one(k, KIND_EPOLL, "epoll", "");
 	for (uint32_t i = 0; i < things; i++)
 		make(k);
-	/* Bytes tell by their number how many steps there are. */
-	steps = k->bytes == NULL ? STEPS_MIN + below(k, STEPS_SPREAD) : PROGRAM_LINES_MAX;
-	for (uint32_t i = 0; i < steps && !k->spent; i++)
+	steps = STEPS_MIN + below(k, STEPS_SPREAD);
+	for (uint32_t i = 0; i < steps; i++)
 		step(k);
 }
 
@@ -829,7 +832,15 @@ void program_make(struct program *program, uint64_t seed, enum program_mode mode
 void program_of_bytes(struct program *program, const uint8_t *bytes, size_t size,
 		      enum program_mode mode)
 {
-	struct maker maker = { .program = program, .bytes = bytes, .size = size, .mode = mode };
+	struct maker maker = { .program = program,
+			       .state = (uint64_t)mode,
+			       .bytes = bytes,
+			       .size = size,
+			       .mode = mode };
 
+	/* Of few bytes, so that the others can change without all that follows them. */
+	for (size_t i = 0; i < size && i < 2; i++)
+		maker.state = maker.state << 8 | *maker.bytes++;
+	maker.size -= size < 2 ? size : 2;
 	make_all(&maker);
 }

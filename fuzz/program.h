@@ -27,8 +27,8 @@ struct program {
 /* The same seed and mode give the same program. */
 void program_make(struct program *program, uint64_t seed, enum program_mode mode);
 
-/* Each choice takes a byte, so that bytes that are changed a little give a program that is; when
- * they are used up it ends. */
+/* The first two bytes are a seed, and each other one is a choice, so that bytes that are changed a
+ * little give a program that is; when they are used up, choices go by the seed. */
 void program_of_bytes(struct program *program, const uint8_t *bytes, size_t size,
 		      enum program_mode mode);
 
