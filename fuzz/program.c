@@ -461,8 +461,8 @@ static void connect_to(struct maker *k, struct thing *listener)
 		thing = thing_new(k, KIND_TCP, end_new(k));
 	if (thing == NULL || thing->kind != KIND_TCP || thing->closed)
 		return;
-	if (k->end[thing->end].peer == thing->end && !end->dead)
-		end->queued++;
+	if (!end->dead)
+		end->queued++; /* at most: who is connected already is not */
 	k->end[thing->end].fresh = false;
 	if (one_in(k, 3)) {
 		say(k, "connect %s %s async", thing->name, listener->name);
@@ -606,7 +606,11 @@ static void lifetime(struct maker *k)
 	case 1:
 		if (!has_room(k, 1))
 			return;
-		say(k, "dup %s %s", thing->name, copy_of(k, thing)->name);
+		copy = copy_of(k, thing);
+		say(k, "dup %s %s", thing->name, copy->name);
+		/* Registered again, by another number: epoll(7), Q1. */
+		if (one_in(k, 3))
+			say(k, "add %s %s IN|OUT", some(k, KIND_EPOLL)->name, copy->name);
 		return;
 	case 2:
 		copy = any(k);
@@ -803,7 +807,7 @@ static void step(struct maker *k)
 		make(k);
 	else if (what > 94)
 		of_mode(k);
-	else if (one_in(k, 4))
+	else if (one_in(k, 2))
 		seldom(k);
 }
 

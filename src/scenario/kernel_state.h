@@ -21,7 +21,8 @@ enum tcp_state {
 	STATE_FIN_WAIT1 = 4,
 	STATE_FIN_WAIT2 = 5,
 	STATE_CLOSE = 7,
-	STATE_CLOSE_WAIT = 8
+	STATE_CLOSE_WAIT = 8,
+	STATE_LISTEN = 10
 };
 
 enum thing_kind {

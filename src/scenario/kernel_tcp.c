@@ -106,11 +106,13 @@ static void hurry(int fd)
 	setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on));
 }
 
+/* Of a socket that listens, the count is of those who wait to be accepted. */
 static bool acknowledged(int fd)
 {
 	struct tcp_info info;
 
-	return !info_of(fd, &info) || info.tcpi_state == STATE_CLOSE || info.tcpi_unacked == 0;
+	return !info_of(fd, &info) || info.tcpi_state == STATE_CLOSE ||
+	       info.tcpi_state == STATE_LISTEN || info.tcpi_unacked == 0;
 }
 
 /* Who writes to a socket that was closed is answered by a reset. */
