@@ -228,7 +228,7 @@ $(PROGRAMS:%=$(BUILD)/%): $(BUILD)/%: $(BUILD)/obj/src/%.o $(archive)
 # to report each of their comparisons would more than double the time of a run.
 ifneq ($(filter libfuzzer-%,$(MODE)),)
 $(call objects,$(wildcard src/core/*.c src/model/*.c fuzz/world*.c fuzz/judge*.c fuzz/mutator*.c) \
-	src/steps/steps.c fuzz/program.c fuzz/versus.c): \
+	src/steps/steps.c fuzz/program.c $(wildcard fuzz/versus*.c)): \
 	FLAGS.$(MODE) += -fno-sanitize-coverage=trace-cmp
 endif
 

@@ -349,13 +349,14 @@ static void play_on(unsigned int world, const struct scenario *scenario, bool sh
 /* One point for all worlds: a failure on one decides, and then what one has skipped. */
 static enum outcome_how play_calls(const struct scenario *scenario, bool show, uint32_t number)
 {
-	static struct outcome outcomes[2]; /* on the kernel, on the model */
+	static const unsigned int each[] = { ON_KERNEL, ON_MODEL };
+	static struct outcome outcomes[2];
 	const struct outcome *worst = NULL;
 
 	for (unsigned int i = 0; i < 2; i++) {
-		if ((worlds & (ON_KERNEL << i)) == 0)
+		if ((worlds & each[i]) == 0)
 			continue;
-		play_on(ON_KERNEL << i, scenario, show, &outcomes[i]);
+		play_on(each[i], scenario, show, &outcomes[i]);
 		if (worst == NULL || (!has_failed(worst) && outcomes[i].how != OUTCOME_PASSED))
 			worst = &outcomes[i];
 	}
@@ -365,7 +366,7 @@ static enum outcome_how play_calls(const struct scenario *scenario, bool show, u
 	}
 	tap_point(!has_failed(worst), number, scenario->name.at, scenario->name.len);
 	for (unsigned int i = 0; i < 2; i++) {
-		if ((worlds & (ON_KERNEL << i)) == 0 || !has_failed(&outcomes[i]))
+		if ((worlds & each[i]) == 0 || !has_failed(&outcomes[i]))
 			continue;
 		if (worlds == ON_BOTH)
 			tap_comment(i == 0 ? "on the kernel:" : "on the model:");
