@@ -283,10 +283,28 @@ static int await(struct model *m, int waiter)
 	return result;
 }
 
+/* Is a thread blocked there already, so that one wake-up may be for both? */
+static bool waits_there(const struct model *m, int epoll)
+{
+	int result;
+
+	for (int i = 0; i < CALL_NAMES_MAX; i++) {
+		const struct waiting *waiting = &here.waiting[i];
+
+		if (waiting->used && waiting->number >= 0 &&
+		    (here.mixed || waiting->epoll == epoll) &&
+		    model_waiter(m, waiting->number, &result) == MODEL_ASLEEP)
+			return true;
+	}
+	return false;
+}
+
 static int block_for(struct model *m, const struct call *call, struct model_event *events, int max)
 {
-	int waiter = model_block(m, call->fds[0], events, max, call->ms * NS_OF_MS), result;
+	int waiter, result;
 
+	here.order_matters |= here.has_waiters && waits_there(m, call->fds[0]);
+	waiter = model_block(m, call->fds[0], events, max, call->ms * NS_OF_MS);
 	if (waiter < 0)
 		return waiter;
 	result = await(m, waiter);
