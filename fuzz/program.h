@@ -1,6 +1,19 @@
 /*
  * Random programs about descriptors, as scenarios. They are legal text, and say mostly what makes
  * sense; but they also close, overwrite and mix up what they have.
+ *
+ * What is not said, since there the model is not meant to be the kernel, or the kernel's world could
+ * not tell when a step is over:
+ *
+ *   - between far from full and filled, how full a socket is; and with threads that wait, filling
+ *     one at all, since draining makes as many wake-ups as the kernel has buffers in it;
+ *   - shutting down the reading of a connection that is filled: its window opens no more;
+ *   - a connection to a backlog that is full, or to a number that is closed while a duplicate
+ *     listens on: the model goes by numbers, the kernel by ports;
+ *   - a limit of descriptors together with TCP, or with passing them;
+ *   - urgent data on unix sockets, bytes of directories and /dev/null, pipes of more than 128 KiB.
+ *
+ * And versus.h leaves out what threads and the clock decide.
  */
 #ifndef EPOLL_ECHO_FUZZ_PROGRAM_H
 #define EPOLL_ECHO_FUZZ_PROGRAM_H
