@@ -179,7 +179,7 @@ assert_condemned() {
 	assert_success
 	assert_line --partial '--mode MODE'
 	for wrong in '--mode fast' '--seconds soon' '--seed -1' '--programs 0' '--differences x'; do
-		run --separate-stderr "$differ" $wrong
+		run --separate-stderr "$differ" "${wrong% *}" "${wrong#* }"
 		assert_failure 2
 		assert_equal "$output" ''
 		[[ $stderr == "differ: ${wrong% *} "*"'${wrong#* }'"* ]]
