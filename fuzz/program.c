@@ -570,6 +570,7 @@ static void tcp_only(struct maker *k)
 		if (peer->dead || peer == &k->end[thing->end] || thing->closed)
 			return; /* the kernel's world would look for the other end */
 		say(k, "reset %s", thing->name);
+		say(k, "close %s", thing->name); /* if it was no socket after all */
 		thing->closed = true;
 		break;
 	default:

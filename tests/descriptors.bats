@@ -258,3 +258,14 @@ assert_condemned() {
 	assert_success
 	refute_line --partial SKIP
 }
+
+@test "ECHO-110: what is never full cannot be filled, on the kernel and on the model, and takes no more than 64 MiB" {
+	printf '# a file\nfile x\nfill x by 4096\n\n# memory\nmemfd x\nfill x\n\n# nothing\nnull x\nfill x\n' \
+		>"$BATS_TEST_TMPDIR/it.scenario"
+	for world in kernel model both; do
+		run "$SCENARIO" --on "$world" "$BATS_TEST_TMPDIR/it.scenario"
+		assert_failure 1
+		refute_line --regexp '^ok'
+		assert_line --partial 'seen: it is never full'
+	done
+}

@@ -111,13 +111,18 @@ static enum world_answer fill(struct kernel *k, const struct call *call, struct 
 	const struct thing *thing = kernel_thing(k, call->fds[0]);
 	bool goes_on = thing != NULL && thing->kind == THING_TCP;
 	enum world_answer answer;
-	ssize_t count, before;
+	ssize_t count, before, all = 0;
 
 	memset(room, 'x', sizeof(room));
 	do {
 		before = 0;
 		while ((count = write(call->fds[0], room, by)) > 0) {
 			before += count;
+			all += count;
+			if (all > CALL_FILL_MAX) {
+				note_add(why, "it is never full");
+				return WORLD_BROKEN;
+			}
 			kernel_quiet(k);
 		}
 		if (errno != EAGAIN) {

@@ -455,11 +455,17 @@ static enum world_answer do_read(struct model *m, const struct call *call, struc
 static enum world_answer fill(struct model *m, const struct call *call, struct note *why)
 {
 	size_t by = (call->options & OPTION_BY) != 0 ? (size_t)call->count : sizeof(room);
-	int64_t count;
+	int64_t count, all = 0;
 
 	memset(room, 'x', sizeof(room));
-	while ((count = model_write(m, call->fds[0], room, by)) > 0)
+	while ((count = model_write(m, call->fds[0], room, by)) > 0 && all <= CALL_FILL_MAX) {
+		all += count;
 		let_run(m);
+	}
+	if (count > 0) {
+		note_add(why, "it is never full");
+		return WORLD_BROKEN;
+	}
 	if (count == MODEL_EAGAIN)
 		return WORLD_DONE;
 	note_add(why, "fill: %s", strerror((int)-count));
