@@ -577,8 +577,8 @@ static void tcp_only(struct maker *k)
 		if (peer->dead || peer == &k->end[thing->end] || thing->closed)
 			return;
 		say(k, "dissolve %s", thing->name);
+		k->end[thing->end].filled = false; /* but what has arrived there stays */
 	}
-	k->end[thing->end].filled = false; /* but what has arrived there stays */
 	peer->dead = k->end[thing->end].dead = true;
 }
 
@@ -614,7 +614,8 @@ static void lifetime(struct maker *k)
 			say(k, "add %s %s IN|OUT", some(k, KIND_EPOLL)->name, copy->name);
 		return;
 	case 2:
-		copy = any(k);
+		/* Above a limit there is nothing, whatever was to be made there. */
+		copy = k->limited ? thing : any(k);
 		if (is_stuck(k, copy))
 			return;
 		say(k, "dup2 %s %s", thing->name, copy->name);
