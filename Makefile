@@ -228,10 +228,11 @@ $(PROGRAMS:%=$(BUILD)/%): $(BUILD)/%: $(BUILD)/obj/src/%.o $(archive)
 	$(call say,LINK)
 	$(Q)$(LINK) -o $@ $^ $(LDLIBS)
 
-# Comparisons tell a fuzzer which words a parser looks for. The engine looks for none, and to report
-# each of its comparisons would more than double the time of a run.
+# Comparisons tell a fuzzer which words a parser looks for. The engine and the model look for none, and
+# to report each of their comparisons would more than double the time of a run.
 ifneq ($(filter libfuzzer-%,$(MODE)),)
-$(call objects,$(wildcard src/core/*.c fuzz/world*.c fuzz/judge*.c fuzz/mutator*.c) src/steps/steps.c): \
+$(call objects,$(wildcard src/core/*.c src/model/*.c fuzz/world*.c fuzz/judge*.c fuzz/mutator*.c) \
+	src/steps/steps.c fuzz/program.c $(wildcard fuzz/versus*.c)): \
 	FLAGS.$(MODE) += -fno-sanitize-coverage=trace-cmp
 endif
 

@@ -3,268 +3,305 @@
  * does: every result, mask, order and errno. Random programs are played on both, step by step; the
  * first one that they differ about is made as short as it can be, and printed as a scenario.
  */
+#include <errno.h>
+#include <getopt.h>
 #include <inttypes.h>
-#include <stdio.h>
+#include <math.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <unistd.h>
 
-#include "program.h"
-#include "scenario/kernel.h"
-#include "scenario/on_model.h"
+#include "versus.h"
 
-enum { EXIT_DIFFERENT = 1, EXIT_CANNOT_RUN = 2, TRIES = 3, NONE = -1 };
+enum { EXIT_DIFFERENT = 1, EXIT_CANNOT_RUN = 2 };
 
-static const double SLOW_SECONDS = 1;
+static const double PROGRESS_SECONDS = 5, SHORTEN_SECONDS = 30;
 
-static struct script script;
-
-/* Of the step at which both worlds parted. */
-static struct difference {
-	int line; /* NONE: they agree */
-	struct note kernel, model;
-	const char *why;
-} difference;
-
-static uint64_t steps_played, refused, seed_now;
-
-static double now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
-}
-
-/* A step whose effect cannot arrive costs seconds: such programs are not worth it. */
-static void tell_slow(const struct call *call, double seconds)
-{
-	if (seconds > SLOW_SECONDS)
-		fprintf(stderr, "differ: %.1f s for '%.*s' of seed %" PRIu64 "\n", seconds,
-			(int)call->source.len, call->source.at, seed_now);
-}
-
-static bool parsed(const struct program *program, const bool *left_out)
-{
-	static char text[PROGRAM_LINES_MAX * PROGRAM_LINE_SIZE + 32];
-	struct parse_error error;
-	int len = sprintf(text, "# program\n");
-
-	for (uint32_t i = 0; i < program->lines; i++)
-		len += sprintf(text + len, "%s\n", left_out[i] ? "" : program->line[i]);
-	memset(&script, 0, offsetof(struct script, scenarios));
-	script.lenient = true;
-	if (parse(&script, "program", text, (size_t)len, &error))
-		return true;
-	if (getenv("DIFFER_PARSE") != NULL)
-		printf("%u: %s: %s\n", error.line, program->line[error.line - 2], error.expected);
-	return false;
-}
-
-static void tell(struct note *note, enum world_answer answer, const struct seen *seen,
-		 const struct note *why, const struct text *names)
-{
-	note_clear(note);
-	if (answer != WORLD_DONE)
-		note_add(note, "(%s)", why->text);
-	else if (seen->kind == SEEN_DONE)
-		note_add(note, "it succeeds");
-	else
-		seen_describe(note, seen, names);
-}
-
-/* False: the worlds part here. */
-static bool play_step(const struct world *worlds[2], const struct call *call,
-		      const struct text *names)
-{
-	struct seen seen[2] = { { .kind = SEEN_DONE }, { .kind = SEEN_DONE } };
-	enum world_answer answers[2];
-	struct note whys[2];
-	double start = now();
-
-	for (int i = 0; i < 2; i++) {
-		note_clear(&whys[i]);
-		answers[i] = worlds[i]->perform(worlds[i]->state, call, &seen[i], &whys[i]);
-	}
-	tell_slow(call, now() - start);
-	steps_played++;
-	if (!on_model_holds())
-		difference.why = "the model's invariant does not hold";
-	else if (answers[0] != WORLD_DONE && answers[1] != WORLD_DONE)
-		return true; /* neither can do it */
-	else if (answers[0] == answers[1] && seen_same(&seen[0], &seen[1]))
-		return true;
-	else
-		difference.why = "they differ";
-	tell(&difference.kernel, answers[0], &seen[0], &whys[0], names);
-	tell(&difference.model, answers[1], &seen[1], &whys[1], names);
-	return false;
-}
-
-/* Where the two part; NONE: nowhere, or it is no program. */
-static int play(const struct program *program, const bool *left_out)
-{
-	const struct world *worlds[2] = { kernel_new(), on_model_new() };
-	const struct scenario *scenario = &script.scenarios[0];
-
-	difference.line = NONE;
-	if (!parsed(program, left_out)) {
-		refused++;
-		return NONE;
-	}
-	for (uint32_t i = 0; i < scenario->calls_count; i++) {
-		const struct call *call = &script.calls[scenario->calls_first + i];
-
-		if (play_step(worlds, call, &script.names[scenario->names_first]))
-			continue;
-		difference.line = (int)call->line - 2;
-		break;
-	}
-	return difference.line;
-}
-
-static bool differs(const struct program *program, const bool *left_out)
-{
-	for (int i = 0; i < TRIES; i++)
-		if (play(program, left_out) == NONE)
-			return false;
-	return true;
-}
-
-/* Leaves out whatever it can without ending the difference. */
-static void shorten(const struct program *program, bool *left_out)
-{
-	bool shorter = true;
-
-	for (uint32_t i = (uint32_t)difference.line + 1; i < program->lines; i++)
-		left_out[i] = true;
-	while (shorter) {
-		shorter = false;
-		for (uint32_t i = program->lines; i-- > 0;) {
-			if (left_out[i])
-				continue;
-			left_out[i] = true;
-			if (differs(program, left_out))
-				shorter = true;
-			else
-				left_out[i] = false;
-		}
-	}
-	play(program, left_out);
-}
-
-static void print(const struct program *program, const bool *left_out, uint64_t seed)
-{
-	printf("\n# seed %" PRIu64 ": %s\n", seed, difference.why);
-	for (uint32_t i = 0; i < program->lines; i++)
-		if (!left_out[i])
-			printf("%s\n", program->line[i]);
-	printf("#   kernel: %s\n#   model:  %s\n", difference.kernel.text, difference.model.text);
-	fflush(stdout);
-}
+static const char *const mode_names[PROGRAM_MODES] = { "all", "sync", "tcp", "time", "waiters" };
 
 struct options {
 	uint64_t seed, programs;
 	double seconds;
-	enum program_mode mode;
-	uint32_t differences;
+	enum program_mode mode; /* 0: all */
+	uint64_t differences;
 	bool print;
 };
+
+/* What was played in a mode. */
+struct turn {
+	uint64_t seed, programs, in_part;
+	double seconds;
+};
+
+static struct turn turns[PROGRAM_MODES];
+static enum program_mode mode_now;
+static uint64_t found;
+static double begun;
+static volatile sig_atomic_t stopped;
 
 static const char usage[] =
 	"Usage: differ [OPTION]...\n"
 	"Plays random programs on the model of epoll and on this kernel, and compares.\n"
 	"\n"
-	"  --mode sync|tcp|time  what the programs are about (sync)\n"
-	"  --seconds SECONDS     how long (10)\n"
-	"  --seed NUMBER         of the first program (1); the others follow\n"
-	"  --programs COUNT      so many of them\n"
-	"  --differences COUNT   ends after so many (1)\n"
-	"  --print               prints the program of the seed\n"
+	"  --mode MODE          what the programs are about (sync):\n"
+	"                         sync     eventfds, pipes, unix sockets, instances\n"
+	"                         tcp      these, and connections and listeners\n"
+	"                         time     these without TCP, and timers; time passes\n"
+	"                         waiters  threads that are blocked, and processes\n"
+	"                         all      each of them for as long as the others\n"
+	"  --seconds SECONDS    how long (10)\n"
+	"  --seed NUMBER        of the first program (1); the others follow\n"
+	"  --programs COUNT     so many of them\n"
+	"  --differences COUNT  ends after so many (1)\n"
+	"  --print              prints the program of the seed, and plays none\n"
+	"  --help               prints this, and ends\n"
 	"\n"
+	"A program is compared in part where time decides that passes here, or which of several\n"
+	"threads that were woken runs first.\n"
 	"Exit status: 0 they agree; 1 they do not, and it says where; 2 it cannot run.\n";
 
-static _Noreturn void refuse(const char *what)
+__attribute__((format(printf, 1, 2))) static _Noreturn void refuse(const char *format, ...)
 {
-	fprintf(stderr, "differ: %s\n%s", what, usage);
+	va_list arguments;
+
+	fputs("differ: ", stderr);
+	va_start(arguments, format);
+	vfprintf(stderr, format, arguments);
+	va_end(arguments);
+	fputs(" (see differ --help)\n", stderr);
 	exit(EXIT_CANNOT_RUN);
 }
 
 static enum program_mode mode_of(const char *text)
 {
-	static const char *const names[] = { "sync", "tcp", "time" };
+	for (int i = 0; i < PROGRAM_MODES; i++)
+		if (strcmp(text, mode_names[i]) == 0)
+			return (enum program_mode)i;
+	refuse("--mode is sync, tcp, time, waiters or all, not '%s'", text);
+}
 
-	for (int i = 0; i < 3; i++)
-		if (strcmp(text, names[i]) == 0)
-			return (enum program_mode)(PROGRAM_SYNC + i);
-	refuse("--mode is sync, tcp or time");
+static uint64_t number_of(const char *option, const char *text, uint64_t least)
+{
+	char *end;
+	uint64_t value;
+
+	errno = 0;
+	value = strtoull(text, &end, 10);
+	if (*text < '0' || *text > '9' || *end != '\0' || errno != 0 || value < least)
+		refuse("--%s expects a number from %" PRIu64 " up, not '%s'", option, least, text);
+	return value;
+}
+
+static double seconds_of(const char *text)
+{
+	char *end;
+	double value = strtod(text, &end);
+
+	if (*text < '0' || *text > '9' || *end != '\0' || !isfinite(value))
+		refuse("--seconds expects a number, not '%s'", text);
+	return value;
 }
 
 static struct options take_options(int argc, char **argv)
 {
+	static const struct option names[] = { { "mode", required_argument, NULL, 'm' },
+					       { "seconds", required_argument, NULL, 't' },
+					       { "seed", required_argument, NULL, 's' },
+					       { "programs", required_argument, NULL, 'n' },
+					       { "differences", required_argument, NULL, 'd' },
+					       { "print", no_argument, NULL, 'p' },
+					       { "help", no_argument, NULL, 'h' },
+					       { NULL, 0, NULL, 0 } };
 	struct options options = { .seed = 1,
 				   .programs = UINT64_MAX,
 				   .seconds = 10,
 				   .mode = PROGRAM_SYNC,
 				   .differences = 1 };
+	int option;
 
-	for (int i = 1; i < argc; i++) {
-		const char *value = i + 1 < argc ? argv[i + 1] : "";
-
-		if (strcmp(argv[i], "--help") == 0) {
-			fputs(usage, stdout);
-			exit(EXIT_SUCCESS);
+	while ((option = getopt_long(argc, argv, "", names, NULL)) != -1) {
+		if (option == 'm')
+			options.mode = mode_of(optarg);
+		if (option == 't')
+			options.seconds = seconds_of(optarg);
+		if (option == 's')
+			options.seed = number_of("seed", optarg, 0);
+		if (option == 'n') {
+			options.programs = number_of("programs", optarg, 1);
+			options.seconds = INFINITY;
 		}
-		if (strcmp(argv[i], "--print") == 0) {
+		if (option == 'd')
+			options.differences = number_of("differences", optarg, 1);
+		if (option == 'p')
 			options.print = true;
-			continue;
-		}
-		if (strcmp(argv[i], "--mode") == 0)
-			options.mode = mode_of(value);
-		else if (strcmp(argv[i], "--seconds") == 0)
-			options.seconds = atof(value);
-		else if (strcmp(argv[i], "--seed") == 0)
-			options.seed = strtoull(value, NULL, 10);
-		else if (strcmp(argv[i], "--programs") == 0)
-			options.programs = strtoull(value, NULL, 10);
-		else if (strcmp(argv[i], "--differences") == 0)
-			options.differences = (uint32_t)strtoul(value, NULL, 10);
-		else
-			refuse(argv[i]);
-		i++;
+		if (option == 'h')
+			exit(fputs(usage, stdout) < 0 ? EXIT_CANNOT_RUN : EXIT_SUCCESS);
+		if (option == '?')
+			exit(EXIT_CANNOT_RUN);
 	}
+	if (optind < argc)
+		refuse("it takes no '%s'", argv[optind]);
+	if (options.print && options.mode == 0)
+		refuse("--print is of one mode");
 	return options;
+}
+
+static void stop(int number)
+{
+	(void)number;
+	stopped = 1;
+}
+
+/* An assertion of the model did not hold, or worse. */
+static void crashed(int number)
+{
+	char text[96];
+	int len = snprintf(text, sizeof(text),
+			   "\ndiffer: crashed in --mode %s --seed %" PRIu64 "\n",
+			   mode_names[mode_now], turns[mode_now].seed);
+	ssize_t written = write(STDERR_FILENO, text, (size_t)len);
+
+	(void)written;
+	signal(number, SIG_DFL);
+	raise(number);
+}
+
+/* Which of several threads that were woken runs first is not compared: on one processor they run
+ * in the order in which they were. */
+static void stay_on_one_processor(void)
+{
+	cpu_set_t set;
+	int here = sched_getcpu();
+
+	CPU_ZERO(&set);
+	CPU_SET(here >= 0 ? (size_t)here : 0, &set);
+	sched_setaffinity(0, sizeof(set), &set);
+}
+
+static void print_program(const struct options *options)
+{
+	static struct program program;
+	static bool left_out[PROGRAM_LINES_MAX];
+
+	program_make(&program, options->seed, options->mode);
+	versus_print(stdout, &program, left_out, NULL);
+}
+
+static uint64_t programs_played(void)
+{
+	uint64_t count = 0;
+
+	for (int i = 0; i < PROGRAM_MODES; i++)
+		count += turns[i].programs;
+	return count;
+}
+
+static void tell(FILE *file, const char *before, const char *after)
+{
+	double seconds = versus_now() - begun;
+	uint64_t count = programs_played();
+
+	fprintf(file,
+		"%s%" PRIu64 " programs, %" PRIu64 " steps, %" PRIu64
+		" differences, %.1f s: %.0f programs/s%s",
+		before, count, versus_steps, found, seconds, (double)count / seconds, after);
+	fflush(file);
+}
+
+static void show_progress(void)
+{
+	static double shown;
+	double now = versus_now();
+
+	if (shown == 0)
+		shown = begun;
+	if (now - shown < PROGRESS_SECONDS || !isatty(STDERR_FILENO))
+		return;
+	shown = now;
+	tell(stderr, "\r", " ");
+}
+
+/* False: the generator has made what is no scenario. */
+static bool play_one(enum program_mode mode, struct turn *turn)
+{
+	static struct program program;
+	static bool left_out[PROGRAM_LINES_MAX];
+	static struct versus versus;
+	bool timed = mode == PROGRAM_TIME;
+
+	program_make(&program, turn->seed, mode);
+	memset(left_out, 0, sizeof(left_out));
+	versus_play(&program, left_out, timed, &versus);
+	if (versus.how == VERSUS_LATE || versus.how == VERSUS_RACE)
+		turn->in_part++;
+	if (versus.how == VERSUS_DIFFER && !versus_again(&program, left_out, timed, &versus))
+		versus.how = VERSUS_AGREE;
+	if (versus.how == VERSUS_DIFFER) {
+		found++;
+		versus_shorten(&program, left_out, timed, SHORTEN_SECONDS, &versus);
+	}
+	if (versus.how == VERSUS_DIFFER || versus.how == VERSUS_REFUSED) {
+		printf("\n# --mode %s --seed %" PRIu64 ": %s\n", mode_names[mode], turn->seed,
+		       versus.why);
+		versus_print(stdout, &program, left_out, &versus);
+	}
+	turn->seed++;
+	turn->programs++;
+	return versus.how != VERSUS_REFUSED;
+}
+
+/* The one that was played for the shortest time. */
+static enum program_mode next_mode(void)
+{
+	enum program_mode next = PROGRAM_SYNC;
+
+	for (int i = PROGRAM_SYNC; i < PROGRAM_MODES; i++)
+		if (turns[i].seconds < turns[next].seconds)
+			next = (enum program_mode)i;
+	return next;
 }
 
 int main(int argc, char **argv)
 {
-	static struct program program;
-	static bool left_out[PROGRAM_LINES_MAX];
 	struct options options = take_options(argc, argv);
-	double start = now();
-	uint64_t seed = options.seed, count = 0;
-	uint32_t found = 0;
+	bool all = options.mode == 0, legal = true;
 
-	while (count < options.programs && found < options.differences &&
-	       now() - start < options.seconds) {
-		seed_now = seed;
-		program_make(&program, seed, options.mode);
-		memset(left_out, 0, sizeof(left_out));
-		if (options.print) {
-			print(&program, left_out, seed);
-			break;
-		}
-		refused = 0;
-		if (play(&program, left_out) != NONE && differs(&program, left_out)) {
-			found++;
-			shorten(&program, left_out);
-			print(&program, left_out, seed);
-		} else if (refused > 0)
-			print(&program, left_out, seed);
-		seed++;
-		count++;
+	if (options.print) {
+		print_program(&options);
+		return EXIT_SUCCESS;
 	}
-	printf("%" PRIu64 " programs, %" PRIu64 " steps, %" PRIu32 " differences, %.1f s\n", count,
-	       steps_played, found, now() - start);
-	return found > 0 ? EXIT_DIFFERENT : EXIT_SUCCESS;
+	if (!versus_open())
+		refuse("out of memory");
+	if (all || options.mode == PROGRAM_WAITERS)
+		stay_on_one_processor();
+	signal(SIGINT, stop);
+	signal(SIGTERM, stop);
+	signal(SIGILL, crashed);
+	signal(SIGTRAP, crashed);
+	signal(SIGSEGV, crashed);
+	begun = versus_now();
+	for (int i = 0; i < PROGRAM_MODES; i++)
+		turns[i].seed = options.seed;
+	while (legal && stopped == 0 && found < options.differences &&
+	       programs_played() < options.programs && versus_now() - begun < options.seconds) {
+		double start = versus_now();
+
+		mode_now = all ? next_mode() : options.mode;
+		legal = play_one(mode_now, &turns[mode_now]);
+		turns[mode_now].seconds += versus_now() - start;
+		show_progress();
+	}
+	if (isatty(STDERR_FILENO))
+		fputs("\r", stderr);
+	tell(stdout, "", "\n");
+	for (int i = PROGRAM_SYNC; i < PROGRAM_MODES; i++)
+		if (all || turns[i].in_part > 0)
+			printf("  %s: %" PRIu64 " programs in %.1f s, %" PRIu64
+			       " of them in part\n",
+			       mode_names[i], turns[i].programs, turns[i].seconds,
+			       turns[i].in_part);
+	return !legal ? EXIT_CANNOT_RUN : found > 0 ? EXIT_DIFFERENT : EXIT_SUCCESS;
 }

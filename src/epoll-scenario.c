@@ -37,14 +37,16 @@ __asm__(".pushsection .rodata\n\t"
 							    ".byte 0\n\t"
 							    ".popsection");
 
+enum { ON_KERNEL = 1, ON_MODEL = 2, ON_BOTH = ON_KERNEL | ON_MODEL };
 enum { EXIT_CANNOT_RUN = 2, TIMEOUT_DEFAULT_MS = 20000, TIMEOUT_MAX_MS = 3600000, HOST_MAX = 64 };
 
 static const char usage[] =
-	"Usage: epoll-scenario [--on kernel|model|server=HOST:PORT] [OPTION]... FILE...\n"
+	"Usage: epoll-scenario [--on kernel|model|both|server=HOST:PORT] [OPTION]... FILE...\n"
 	"Plays scenarios, and judges what happens; FILE may be - for standard input.\n"
 	"\n"
 	"  --on kernel            scenarios about descriptors, on this kernel (the default)\n"
 	"  --on model             the same on the model of epoll (src/model), which skips what it lacks\n"
+	"  --on both              on both of them: it passes only if it holds on each\n"
 	"  --on server=HOST:PORT  scenarios about a live echo server: a numeric address\n"
 	"                         ([::1]:3000) or localhost\n"
 	"  --timeout SECONDS      how long a step may make no progress (default 20; server only)\n"
@@ -81,7 +83,8 @@ static const char usage_end[] =
 static struct script script;
 static char texts[SCRIPT_TEXT_MAX];
 static size_t texts_len;
-static bool on_model, only_list, conformance, json;
+static unsigned int worlds = ON_KERNEL;
+static bool only_list, conformance, json;
 
 static int usage_error(const char *message, const char *value)
 {
@@ -160,12 +163,17 @@ static bool take_timeout(const char *text, int64_t *timeout_ms)
 static bool take_world(const char *text, struct address *address)
 {
 	static const char world[] = "server=";
+	static const struct {
+		const char *name;
+		unsigned int worlds;
+	} names[] = { { "kernel", ON_KERNEL }, { "model", ON_MODEL }, { "both", ON_BOTH } };
 
-	on_model = strcmp(text, "model") == 0;
-	if (on_model || strcmp(text, "kernel") == 0) {
-		address->len = 0;
-		return true;
-	}
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+		if (strcmp(text, names[i].name) == 0) {
+			worlds = names[i].worlds;
+			address->len = 0;
+			return true;
+		}
 	return strncmp(text, world, sizeof world - 1) == 0 &&
 	       take_server(text + sizeof world - 1, address);
 }
@@ -196,8 +204,9 @@ static int take_options(int argc, char **argv, struct live_options *options)
 
 	while ((option = getopt_long(argc, argv, "", names, NULL)) != -1) {
 		if (option == 'o' && !take_world(optarg, &options->server))
-			return usage_error("--on expects kernel, model or server=HOST:PORT, not ",
-					   optarg);
+			return usage_error(
+				"--on expects kernel, model, both or server=HOST:PORT, not ",
+				optarg);
 		if (option == 't' && !take_timeout(optarg, &options->timeout_ms))
 			return usage_error("--timeout expects seconds from 0.001 to 3600, not ",
 					   optarg);
@@ -306,30 +315,64 @@ static enum outcome_how play_live(struct live *live, const struct scenario *scen
 	return passed ? OUTCOME_PASSED : OUTCOME_FAILED;
 }
 
+static void tell_outcome(const struct scenario *scenario, const struct outcome *outcome)
+{
+	const struct call *call = outcome->call;
+
+	if (outcome->how == OUTCOME_FAILED)
+		tell(scenario->file, call->line, &call->source, outcome->expected.text,
+		     outcome->seen.text);
+	if (outcome->how == OUTCOME_BROKEN && call != NULL)
+		tell(scenario->file, call->line, &call->source, "a call that can be made",
+		     outcome->why.text);
+	if (outcome->how == OUTCOME_BROKEN && call == NULL)
+		tap_comment(outcome->why.text);
+}
+
+static bool has_failed(const struct outcome *outcome)
+{
+	return outcome->how == OUTCOME_FAILED || outcome->how == OUTCOME_BROKEN;
+}
+
+/* On one of them. What is shown is printed on the way. */
+static void play_on(unsigned int world, const struct scenario *scenario, bool show,
+		    struct outcome *outcome)
+{
+	if (show && worlds == ON_BOTH)
+		tap_comment(world == ON_MODEL ? "on the model:" : "on the kernel:");
+	if (world == ON_MODEL)
+		on_model_play(&script, scenario, show, outcome);
+	else
+		kernel_play(&script, scenario, show, outcome);
+}
+
+/* One point for all worlds: a failure on one decides, and then what one has skipped. */
 static enum outcome_how play_calls(const struct scenario *scenario, bool show, uint32_t number)
 {
-	static struct outcome outcome;
-	const struct call *call;
+	static const unsigned int each[] = { ON_KERNEL, ON_MODEL };
+	static struct outcome outcomes[2];
+	const struct outcome *worst = NULL;
 
-	if (on_model)
-		on_model_play(&script, scenario, show, &outcome);
-	else
-		kernel_play(&script, scenario, show, &outcome);
-	call = outcome.call;
-	if (outcome.how == OUTCOME_SKIPPED) {
-		tap_skip(number, scenario->name.at, scenario->name.len, outcome.why.text);
-		return outcome.how;
+	for (unsigned int i = 0; i < 2; i++) {
+		if ((worlds & each[i]) == 0)
+			continue;
+		play_on(each[i], scenario, show, &outcomes[i]);
+		if (worst == NULL || (!has_failed(worst) && outcomes[i].how != OUTCOME_PASSED))
+			worst = &outcomes[i];
 	}
-	tap_point(outcome.how == OUTCOME_PASSED, number, scenario->name.at, scenario->name.len);
-	if (outcome.how == OUTCOME_FAILED)
-		tell(scenario->file, call->line, &call->source, outcome.expected.text,
-		     outcome.seen.text);
-	if (outcome.how == OUTCOME_BROKEN && call != NULL)
-		tell(scenario->file, call->line, &call->source, "a call that can be made",
-		     outcome.why.text);
-	if (outcome.how == OUTCOME_BROKEN && call == NULL)
-		tap_comment(outcome.why.text);
-	return outcome.how;
+	if (worst->how == OUTCOME_SKIPPED) {
+		tap_skip(number, scenario->name.at, scenario->name.len, worst->why.text);
+		return worst->how;
+	}
+	tap_point(!has_failed(worst), number, scenario->name.at, scenario->name.len);
+	for (unsigned int i = 0; i < 2; i++) {
+		if ((worlds & each[i]) == 0 || !has_failed(&outcomes[i]))
+			continue;
+		if (worlds == ON_BOTH)
+			tap_comment(i == 0 ? "on the kernel:" : "on the model:");
+		tell_outcome(scenario, &outcomes[i]);
+	}
+	return worst->how;
 }
 
 /* Conformance: how many clauses of each group hold. A group is what its numbers have in common. */
@@ -387,10 +430,11 @@ static void tell_groups(void)
 		all += groups[i].count;
 	}
 	tell_count(&(struct text){ "all", 3 }, held, skipped, all);
-	if (on_model)
+	if ((worlds & ON_MODEL) != 0)
 		printf(", on the model");
-	else if (uname(&kernel) == 0)
-		printf(", on %s %s %s", kernel.sysname, kernel.release, kernel.machine);
+	if ((worlds & ON_KERNEL) != 0 && uname(&kernel) == 0)
+		printf("%s on %s %s %s", worlds == ON_BOTH ? " and" : ",", kernel.sysname,
+		       kernel.release, kernel.machine);
 	putchar('\n');
 }
 

@@ -172,3 +172,100 @@ assert_condemned() {
 	assert_success
 	assert_output --regexp '^2000 programs, [0-9]+ steps, 0 differences, '
 }
+
+@test "ECHO-142: differ tells what it takes, and refuses the rest by name" {
+	differ=$BATS_TEST_DIRNAME/../build/fuzz/differ
+	run "$differ" --help
+	assert_success
+	assert_line --partial '--mode MODE'
+	for wrong in '--mode fast' '--seconds soon' '--seed -1' '--programs 0' '--differences x'; do
+		run --separate-stderr "$differ" "${wrong% *}" "${wrong#* }"
+		assert_failure 2
+		assert_equal "$output" ''
+		[[ $stderr == "differ: ${wrong% *} "*"'${wrong#* }'"* ]]
+	done
+	run --separate-stderr "$differ" sync
+	assert_failure 2
+	run --separate-stderr "$differ" --nothing
+	assert_failure 2
+}
+
+@test "ECHO-142: programs of TCP, of time and of threads hold as well, and are told apart" {
+	run "$BATS_TEST_DIRNAME/../build/fuzz/differ" --mode all --programs 400 --seed 20
+	assert_success
+	for mode in sync tcp time waiters; do
+		assert_line --regexp "^  $mode: [0-9]+ programs in "
+	done
+}
+
+@test "ECHO-142: a program is a scenario, and the same one for the same seed" {
+	differ=$BATS_TEST_DIRNAME/../build/fuzz/differ
+	for mode in sync tcp time waiters; do
+		"$differ" --mode "$mode" --seed 7 --print >"$BATS_TEST_TMPDIR/$mode"
+		"$differ" --mode "$mode" --seed 7 --print | diff "$BATS_TEST_TMPDIR/$mode" -
+		(echo '# program'; cat "$BATS_TEST_TMPDIR/$mode") >"$BATS_TEST_TMPDIR/it.scenario"
+		run "$SCENARIO" --show --on both "$BATS_TEST_TMPDIR/it.scenario"
+		assert_line --regexp '^(not )?ok 1 - program'
+	done
+}
+
+@test "ECHO-148: --on both plays on the kernel and on the model, and a failure names the world" {
+	cat >"$BATS_TEST_TMPDIR/it.scenario" <<-'EOF'
+		# holds
+		eventfd v 1
+		poll v IN -> IN
+
+		# does not
+		eventfd v
+		poll v IN -> IN
+
+		# is not covered
+		udp a b
+		poll a OUT -> OUT
+	EOF
+	run "$SCENARIO" --on both "$BATS_TEST_TMPDIR/it.scenario"
+	assert_failure 1
+	assert_line --index 1 'ok 1 - holds'
+	assert_line --index 2 'not ok 2 - does not'
+	assert_line --index 3 '# on the kernel:'
+	assert_line --index 6 --partial 'seen: nothing'
+	assert_line --index 7 '# on the model:'
+	assert_line --index 10 --partial 'seen: nothing'
+	assert_line --index 11 --partial 'ok 3 - is not covered # SKIP the model has no udp'
+	run "$SCENARIO" --on both --show "$BATS_TEST_TMPDIR/it.scenario"
+	assert_line --index 1 '# on the kernel:'
+	assert_line --index 4 '# on the model:'
+}
+
+@test "ECHO-148: --on both tells which world it was that failed" {
+	# The model does not cover the option, which is no failure.
+	printf '# differs\nunix a b\nset a SNDBUF 4608\npoll a OUT -> nothing\n' >"$BATS_TEST_TMPDIR/it.scenario"
+	run "$SCENARIO" --on both "$BATS_TEST_TMPDIR/it.scenario"
+	assert_failure 1
+	assert_line --partial 'on the kernel:'
+	refute_line --partial 'on the model:'
+}
+
+@test "ECHO-148: all clauses that the model covers hold on both" {
+	run "$SCENARIO" --on both --conformance
+	assert_success
+	assert_line --index -1 --regexp ', on the model and on Linux '
+	assert_line --index -1 --regexp '^# all +[0-9]+ of [0-9]+ clauses hold, [0-9]+ skipped'
+}
+
+@test "ECHO-142: what differ has found, and is no clause, stays mended" {
+	run "$SCENARIO" --on both "$BATS_TEST_DIRNAME/differ.scenario"
+	assert_success
+	refute_line --partial SKIP
+}
+
+@test "ECHO-110: what is never full cannot be filled, on the kernel and on the model, and takes no more than 64 MiB" {
+	printf '# a file\nfile x\nfill x by 4096\n\n# memory\nmemfd x\nfill x\n\n# nothing\nnull x\nfill x\n' \
+		>"$BATS_TEST_TMPDIR/it.scenario"
+	for world in kernel model both; do
+		run "$SCENARIO" --on "$world" "$BATS_TEST_TMPDIR/it.scenario"
+		assert_failure 1
+		refute_line --regexp '^ok'
+		assert_line --partial 'seen: it is never full'
+	done
+}

@@ -49,7 +49,7 @@ bool epoll_reportable(struct world *w)
 
 /* ep_send_events(): in the order of the list; what is not ready takes no place; what is
  * level-triggered goes back to the end of it. */
-uint32_t epoll_collect(struct world *w, uint32_t events_max)
+uint32_t world_epoll_collect(struct world *w, uint32_t events_max)
 {
 	uint32_t count = 0, left = 0;
 	bool again = false;

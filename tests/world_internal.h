@@ -196,7 +196,7 @@ void epoll_wake_writer(struct world *w, struct peer *p); /* if it found no room,
 void epoll_wake_listener(struct world *w);
 void epoll_forget(struct world *w, int32_t id);
 bool epoll_reportable(struct world *w);
-uint32_t epoll_collect(struct world *w, uint32_t events_max); /* into w->events */
+uint32_t world_epoll_collect(struct world *w, uint32_t events_max); /* into w->events */
 
 /* world_wait.c: waiting, and what the engine is told after it */
 struct echo_result wait_perform(struct world *w, const struct echo_action *action);

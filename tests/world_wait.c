@@ -36,7 +36,7 @@ struct echo_result wait_perform(struct world *w, const struct echo_action *actio
 		result.outcome = ECHO_INTERRUPTED;
 	} else {
 		result.events = w->events;
-		result.events_count = epoll_collect(w, action->events_max);
+		result.events_count = world_epoll_collect(w, action->events_max);
 		while (result.events_count < action->events_max && odds(w, w->family->strange)) {
 			estrange(w, &w->events[result.events_count], result.events_count);
 			w->unheard |= w->events[result.events_count++].token == ECHO_TOKEN_LISTENER;

@@ -104,6 +104,7 @@ static bool local_holds(const struct model *m, const struct object *object)
 	return true;
 }
 
+/* Who was shut down before it was connected is connected all the same, and has sent no FIN. */
 static bool tcp_state_holds(const struct tcp *tcp)
 {
 	bool sends = (tcp->shutdown & SHUT_SEND) == 0,
@@ -116,17 +117,29 @@ static bool tcp_state_holds(const struct tcp *tcp)
 	case TCP_SYN_SENT:
 		return (tcp->peer == NULL) == !linked(&tcp->line);
 	case TCP_ESTABLISHED:
-		return sends && !tcp->done;
+		return !tcp->done;
 	case TCP_FIN_WAIT1:
 	case TCP_FIN_WAIT2:
 		return !sends && !tcp->done;
 	case TCP_CLOSE_WAIT:
-		return sends && !receives && tcp->done;
+		return !receives && tcp->done;
 	case TCP_CLOSING:
 	case TCP_LAST_ACK:
 		return !sends && !receives && tcp->done && tcp->peer != NULL;
 	}
 	return false;
+}
+
+/* Connections that wait to be accepted; of who does not listen, `line` is its own place. */
+static uint32_t line_length(const struct tcp *tcp)
+{
+	uint32_t count = 0;
+
+	if (tcp->state != TCP_LISTEN)
+		return 0;
+	for (const struct link *link = tcp->line.next; link != &tcp->line; link = link->next)
+		count++;
+	return count;
 }
 
 static bool tcp_holds(const struct model *m, const struct object *object)
@@ -147,7 +160,7 @@ static bool tcp_holds(const struct model *m, const struct object *object)
 		return false;
 	if (tcp->fin_behind && behind == 0)
 		return false;
-	return (tcp->state == TCP_LISTEN) || tcp->line_used == 0;
+	return tcp->line_used == line_length(tcp);
 }
 
 static bool object_holds(const struct model *m, const struct object *object)

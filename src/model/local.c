@@ -250,6 +250,8 @@ static int64_t no_peer(struct model *m, struct object *object)
 		return nobody_takes(m, object, MODEL_ENOTCONN);
 	object->local.peer_gone = false;
 	ring_drop(m, &object->ring, object->ring.used);
+	/* unix_dgram_peer_wake_disconnect_wakeup: so two waiters are woken, and one finds nothing. */
+	wake(m, object, QUEUE_MAIN, KEY_WRITABLE);
 	return nobody_takes(m, object, MODEL_ECONNREFUSED);
 }
 

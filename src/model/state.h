@@ -73,7 +73,7 @@ enum tcp_state {
 enum urgent { URGENT_NONE = 0, URGENT_NOT_YET, URGENT_VALID, URGENT_READ };
 
 /* What connect(2) has come to, which is not the state: sock->state, SS_CONNECTED and so on. */
-enum attempt { ATTEMPT_NONE = 0, ATTEMPT_MADE, ATTEMPT_TOLD };
+enum attempt { ATTEMPT_NONE = 0, ATTEMPT_MADE, ATTEMPT_TOLD, ATTEMPT_SHUT };
 
 struct tcp {
 	enum tcp_state state;
@@ -266,6 +266,7 @@ struct object *tcp_new(struct model *m, bool with_ring);
 void tcp_reset_arrives(struct model *m, struct object *object);
 void tcp_abort(struct model *m, struct object *object);
 void tcp_disconnect(struct model *m, struct object *object);
+void tcp_send_fin(struct model *m, struct object *object);
 void tcp_data_ready(struct model *m, struct object *object);
 void tcp_hang_up(struct model *m, struct object *listener);
 

@@ -133,6 +133,7 @@ struct object *object_new(struct model *m, enum kind kind, bool with_ring)
 	if (object == NULL)
 		return NULL;
 	if (with_ring && bytes == NULL) {
+		object->kind = KIND_FREE;
 		store_give(&m->objects, object);
 		return NULL;
 	}
@@ -239,6 +240,8 @@ int file_open(struct model *m, struct object *object, uint8_t mode)
 
 int files_open(struct model *m, struct object *const objects[2], const uint8_t modes[2], int fds[2])
 {
+	struct file *file;
+
 	fds[0] = file_open(m, objects[0], modes[0]);
 	if (fds[0] < 0)
 		return fds[0];
@@ -246,7 +249,9 @@ int files_open(struct model *m, struct object *const objects[2], const uint8_t m
 	if (fds[1] >= 0)
 		return 0;
 	objects[0]->files--;
-	store_give(&m->files, number_clear(m->current, fds[0]));
+	file = number_clear(m->current, fds[0]);
+	file->users = 0;
+	store_give(&m->files, file);
 	return fds[1];
 }
 
@@ -344,7 +349,8 @@ int model_dup2(struct model *m, int from, int to)
 {
 	struct file *file = file_at(m, from), *old = file_at(m, to);
 
-	if (file == NULL || to < 0 || (uint32_t)to >= m->limit)
+	/* The limit is for descriptors that are to be new. */
+	if (file == NULL || (from != to && (to < 0 || (uint32_t)to >= m->limit)))
 		return MODEL_EBADF;
 	if (from == to)
 		return to;

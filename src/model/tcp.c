@@ -198,7 +198,11 @@ static void arrive(struct model *m, struct object *object)
 	struct object *sender = tcp->peer;
 	uint32_t count = smaller(object->ring.used - tcp->arrived, m->config.window - tcp->arrived);
 
+	/* The urgent byte is looked at before the segment is judged (tcp_rcv_state_process). */
 	if (count > 0 && refuses_data(tcp)) {
+		tcp->arrived += count;
+		urgent_arrives(m, object);
+		tcp->arrived -= count;
 		tcp_reset_arrives(m, object);
 		if (sender != NULL)
 			tcp_reset_arrives(m, sender);
@@ -399,7 +403,7 @@ int64_t tcp_unsent(const struct object *object)
 }
 
 /* tcp_close_state, tcp_send_fin. Where nobody is left, the kernel still acknowledges it. */
-static void send_fin(struct model *m, struct object *object)
+void tcp_send_fin(struct model *m, struct object *object)
 {
 	struct tcp *tcp = &object->tcp;
 
@@ -418,12 +422,15 @@ int tcp_shutdown(struct model *m, struct object *object, uint8_t how)
 	struct tcp *tcp = &object->tcp;
 	int error = tcp->state == TCP_CLOSE ? MODEL_ENOTCONN : 0;
 
+	/* inet_shutdown: what an attempt has come to is told no more. */
+	if (tcp->attempt == ATTEMPT_MADE)
+		tcp->attempt = tcp->state == TCP_CLOSE ? ATTEMPT_SHUT : ATTEMPT_TOLD;
 	if (tcp->state == TCP_SYN_SENT || (tcp->state == TCP_LISTEN && (how & SHUT_RECEIVE) != 0)) {
 		tcp_disconnect(m, object);
 	} else if (tcp->state != TCP_LISTEN) {
 		tcp->shutdown |= how;
 		if ((how & SHUT_SEND) != 0 && is_open(tcp))
-			send_fin(m, object);
+			tcp_send_fin(m, object);
 	}
 	wake_all(m, object, QUEUE_MAIN, KEY_ANY);
 	return error;
@@ -474,7 +481,7 @@ void tcp_release(struct model *m, struct object *object)
 	else if (tcp->state != TCP_CLOSE && (tcp->arrived > 0 || (tcp->abort && needs_reset(tcp))))
 		tcp_abort(m, object);
 	else if (is_open(tcp))
-		send_fin(m, object);
+		tcp_send_fin(m, object);
 	unlink_it(&tcp->line);
 	if (tcp->peer != NULL)
 		tcp->peer->tcp.peer = NULL;

@@ -99,9 +99,12 @@ static void syn_arrives(struct model *m, struct object *object)
 	child->tcp.lowat = tcp->lowat;
 	child->tcp.in_line = tcp->in_line;
 	child->tcp.abort = tcp->abort;
+	child->tcp.shutdown = tcp->shutdown; /* of before listen(2) */
 	wake_all(m, object, QUEUE_MAIN, KEY_ANY);
 	push_back(&tcp->line, &child->tcp.line);
 	tcp->line_used++;
+	if ((child->tcp.shutdown & SHUT_SEND) != 0)
+		tcp_send_fin(m, child);
 	wake(m, listener, QUEUE_MAIN, KEY_READABLE);
 }
 
@@ -131,14 +134,17 @@ int model_connect(struct model *m, int fd, int to, bool held)
 	struct object *object = socket_at(m, fd, &error);
 	struct object *listener = object_at(m, to, KIND_TCP);
 
-	if (object == NULL)
-		return error;
+	if (object == NULL) /* of another family, the address is invalid: unix_validate_addr */
+		return error == MODEL_EOPNOTSUPP ? MODEL_EINVAL : error;
+	if (object->tcp.attempt == ATTEMPT_SHUT)
+		return MODEL_EINVAL;
 	if (object->tcp.attempt != ATTEMPT_NONE)
 		return tell_attempt(m, object);
 	if (object->tcp.state != TCP_CLOSE)
 		return MODEL_EISCONN;
 	if (object->ring.bytes == NULL && (object->ring.bytes = store_take(&m->rings)) == NULL)
 		return MODEL_ENOMEM;
+	object->tcp.error = 0; /* tcp_connect_init */
 	object->tcp.attempt = ATTEMPT_MADE;
 	object->tcp.state = TCP_SYN_SENT;
 	if (listener != NULL && listener->tcp.state == TCP_LISTEN) {
@@ -162,6 +168,14 @@ int model_settle(struct model *m, int fd)
 	return 0;
 }
 
+/* A unix socket that could listen does not (unix_accept). */
+static int accepts_none(const struct model *m, int fd, int error)
+{
+	const struct object *local = object_at(m, fd, KIND_UNIX);
+
+	return local != NULL && local->local.type != MODEL_DATAGRAM ? MODEL_EINVAL : error;
+}
+
 /* Looks for a number first, so EMFILE comes before all that is about the socket (accept4). */
 int model_accept(struct model *m, int fd)
 {
@@ -173,7 +187,7 @@ int model_accept(struct model *m, int fd)
 	if (number_left(m) != 0)
 		return number_left(m);
 	if (listener == NULL)
-		return error;
+		return accepts_none(m, fd, error);
 	if (listener->tcp.state != TCP_LISTEN)
 		return MODEL_EINVAL;
 	if (!linked(&listener->tcp.line))

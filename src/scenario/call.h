@@ -37,9 +37,10 @@
 
 enum {
 	CALL_FDS_MAX = 4,
-	CALL_NAMES_MAX = 60,     /* of one scenario; labels count as well */
-	CALL_NUMBER_FIRST = 64,  /* the descriptor of the first name; the others follow */
-	CALL_EVENTS_DEFAULT = 16 /* of a wait without "max" */
+	CALL_NAMES_MAX = 60,      /* of one scenario; labels count as well */
+	CALL_NUMBER_FIRST = 64,   /* the descriptor of the first name; the others follow */
+	CALL_EVENTS_DEFAULT = 16, /* of a wait without "max" */
+	CALL_FILL_MAX = 64 << 20  /* bytes: what takes more is never full, as a file */
 };
 
 enum call_op {

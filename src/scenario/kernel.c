@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -143,7 +144,11 @@ static enum world_answer in_child(struct kernel *k, const struct call *call, str
 static enum world_answer perform(void *state, const struct call *call, struct seen *seen,
 				 struct note *why)
 {
-	return call->in_child ? in_child(state, call, seen, why) : dispatch(state, call, seen, why);
+	enum world_answer answer = call->in_child ? in_child(state, call, seen, why)
+						  : dispatch(state, call, seen, why);
+
+	kernel_quiet(state);
+	return answer;
 }
 
 static _Noreturn void play_in_child(const struct script *script, const struct scenario *scenario,
@@ -166,9 +171,16 @@ const struct world *kernel_new(void)
 					    .state = &kernel,
 					    .perform = perform };
 
+	static struct rlimit limit;
+
+	if (limit.rlim_cur == 0)
+		getrlimit(RLIMIT_NOFILE, &limit);
 	signal(SIGPIPE, SIG_IGN);
+	setrlimit(RLIMIT_NOFILE, &limit);
+	kernel_end_all(&kernel);
 	close_range(CALL_NUMBER_FIRST, CALL_NUMBER_FIRST + CALL_NAMES_MAX - 1, 0);
-	kernel = (struct kernel){ 0 };
+	memset(kernel.things, 0, sizeof(kernel.things));
+	kernel.files = 0;
 	return &world;
 }
 

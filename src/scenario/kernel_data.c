@@ -108,20 +108,29 @@ static enum world_answer do_read(struct kernel *k, const struct call *call, stru
 static enum world_answer fill(struct kernel *k, const struct call *call, struct note *why)
 {
 	size_t by = (call->options & OPTION_BY) != 0 ? (size_t)call->count : sizeof(room);
+	const struct thing *thing = kernel_thing(k, call->fds[0]);
+	bool goes_on = thing != NULL && thing->kind == THING_TCP;
 	enum world_answer answer;
-	ssize_t count, before;
+	ssize_t count, before, all = 0;
 
 	memset(room, 'x', sizeof(room));
 	do {
 		before = 0;
-		while ((count = write(call->fds[0], room, by)) > 0)
+		while ((count = write(call->fds[0], room, by)) > 0) {
 			before += count;
+			all += count;
+			if (all > CALL_FILL_MAX) {
+				note_add(why, "it is never full");
+				return WORLD_BROKEN;
+			}
+			kernel_quiet(k);
+		}
 		if (errno != EAGAIN) {
 			note_add(why, "fill: %s", strerror(errno));
 			return WORLD_BROKEN;
 		}
 		answer = settle(k, call, why);
-	} while (before > 0 && answer == WORLD_DONE);
+	} while (goes_on && before > 0 && answer == WORLD_DONE);
 	return answer;
 }
 
@@ -130,7 +139,7 @@ static enum world_answer drain(struct kernel *k, const struct call *call, struct
 	struct thing *thing = kernel_thing(k, call->fds[0]);
 
 	while (read(call->fds[0], room, sizeof(room)) > 0)
-		;
+		kernel_quiet(k);
 	if (thing != NULL && thing->kind == THING_TCP)
 		return kernel_settle_drained(k, thing, why) ? WORLD_DONE : WORLD_BROKEN;
 	return WORLD_DONE;
@@ -174,7 +183,6 @@ static enum world_answer reset(struct kernel *k, const struct call *call, struct
 	if (thing == NULL ||
 	    setsockopt(call->fds[0], SOL_SOCKET, SO_LINGER, &none, sizeof(none)) != 0)
 		return kernel_failed(seen);
-	thing->linger_reset = true;
 	return do_close(k, call, seen, why);
 }
 

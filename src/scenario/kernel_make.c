@@ -30,9 +30,22 @@ static enum world_answer make(struct kernel *k, const struct call *call, int fd,
 static enum world_answer make_two(struct kernel *k, const struct call *call, const int fds[2],
 				  struct seen *seen)
 {
-	return placed(kernel_place(k, fds[0], call->fds[0], THING_OTHER) &&
-			      kernel_place(k, fds[1], call->fds[1], THING_OTHER),
-		      seen);
+	bool first = kernel_place(k, fds[0], call->fds[0], THING_OTHER),
+	     second = kernel_place(k, fds[1], call->fds[1], THING_OTHER);
+
+	return placed(first && second, seen);
+}
+
+/* When not all could be made that belongs together. */
+static enum world_answer give_up(int fd, int other, struct seen *seen)
+{
+	enum world_answer answer = kernel_failed(seen);
+
+	if (fd >= 0)
+		close(fd);
+	if (other >= 0)
+		close(other);
+	return answer;
 }
 
 static enum world_answer make_pair(struct kernel *k, const struct call *call, int type,
@@ -52,17 +65,21 @@ static enum world_answer make_pipe(struct kernel *k, const struct call *call, st
 	if (pipe2(fds, O_NONBLOCK) != 0)
 		return kernel_failed(seen);
 	if ((call->options & OPTION_SIZE) != 0 && fcntl(fds[1], F_SETPIPE_SZ, (int)call->count) < 0)
-		return kernel_failed(seen);
+		return give_up(fds[0], fds[1], seen);
 	return make_two(k, call, fds, seen);
 }
 
-/* A name in a folder of its own, gone before anybody else can find it. */
+/* A name in a folder of its own, gone before anybody else can find it; in memory if there is such a
+ * place, since a disk takes longer than all else that a scenario does. */
 static int open_scratch(const char *name, int (*make_it)(const char *path))
 {
-	char tmp[] = "/tmp/epoll-scenario-XXXXXX", here[] = "epoll-scenario-XXXXXX", path[64];
-	const char *folder = mkdtemp(tmp);
+	char shm[] = "/dev/shm/epoll-scenario-XXXXXX", tmp[] = "/tmp/epoll-scenario-XXXXXX";
+	char here[] = "epoll-scenario-XXXXXX", path[64];
+	const char *folder = mkdtemp(shm);
 	int fd, error;
 
+	if (folder == NULL)
+		folder = mkdtemp(tmp);
 	if (folder == NULL)
 		folder = mkdtemp(here);
 	if (folder == NULL)
@@ -185,8 +202,9 @@ static bool connect_to(int fd, uint16_t port)
 	struct sockaddr_in address = loopback;
 
 	address.sin_port = htons(port);
-	return connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0 ||
-	       errno == EINPROGRESS;
+	if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0)
+		errno = 0;
+	return errno == 0 || errno == EINPROGRESS;
 }
 
 static enum world_answer connected(int fd, struct seen *seen)
@@ -212,6 +230,9 @@ static enum world_answer do_connect(struct kernel *k, const struct call *call, s
 		return kernel_failed(seen);
 	if (!connect_to(call->fds[0], listener->port))
 		return kernel_failed(seen);
+	/* A success is what the connection before has come to, and nothing was sent. */
+	if (errno == 0)
+		return connected(call->fds[0], seen);
 	kernel_ports(call->fds[0], thing);
 	thing->peer_port = listener->port;
 	if ((call->options & OPTION_ASYNC) != 0) {
@@ -226,6 +247,8 @@ static enum world_answer do_connect(struct kernel *k, const struct call *call, s
 static enum world_answer do_settle(struct kernel *k, const struct call *call, struct seen *seen,
 				   struct note *why)
 {
+	if (kernel_tcp_state(call->fds[0]) == 0)
+		return kernel_unnamed(why);
 	if (!kernel_settle_connect(k, call->fds[0], NULL, why))
 		return WORLD_BROKEN;
 	return connected(call->fds[0], seen);
@@ -260,13 +283,15 @@ static enum world_answer make_tcp(struct kernel *k, const struct call *call, str
 	int fds[2];
 
 	if (listener < 0 || listen(listener, 1) != 0)
-		return kernel_failed(seen);
+		return give_up(listener, -1, seen);
 	kernel_ports(listener, &peer);
 	fds[0] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
 	if (fds[0] < 0 || !connect_to(fds[0], peer.port))
-		return kernel_failed(seen);
-	if (!kernel_settle_connect(k, fds[0], NULL, why))
+		return give_up(listener, fds[0], seen);
+	if (!kernel_settle_connect(k, fds[0], NULL, why)) {
+		give_up(listener, fds[0], seen);
 		return WORLD_BROKEN;
+	}
 	/* Until the last acknowledgement of the handshake has come, it would block. */
 	do
 		fds[1] = accept4(listener, NULL, NULL, SOCK_NONBLOCK);
@@ -274,7 +299,7 @@ static enum world_answer make_tcp(struct kernel *k, const struct call *call, str
 	close(listener);
 	for (int i = 0; i < 2; i++) {
 		if (!kernel_place(k, fds[i], call->fds[i], THING_TCP))
-			return kernel_failed(seen);
+			return i == 0 ? give_up(fds[1], -1, seen) : kernel_failed(seen);
 		kernel_ports(call->fds[i], kernel_thing(k, call->fds[i]));
 		kernel_thing(k, call->fds[i])->peer = call->fds[1 - i] - CALL_NUMBER_FIRST;
 	}
@@ -299,14 +324,23 @@ static enum world_answer make_udp(struct kernel *k, const struct call *call, str
 
 /* Duplicates. */
 
-static enum world_answer duplicate(struct kernel *k, int from, int to, struct seen *seen)
+/* What `to` was before is closed by it. */
+static enum world_answer duplicate(struct kernel *k, int from, int to, struct seen *seen,
+				   struct note *why)
 {
 	const struct thing *source = kernel_thing(k, from);
+	struct thing *thing = kernel_thing(k, to);
+	struct farewell farewell = { 0 };
+	bool closes = from != to && thing != NULL && thing->open && thing->kind == THING_TCP;
 
+	if (closes)
+		farewell = kernel_farewell(k, thing);
 	if (dup2(from, to) < 0)
 		return kernel_failed(seen);
-	if (kernel_thing(k, to) != NULL && source != NULL)
-		*kernel_thing(k, to) = *source;
+	if (closes && !kernel_settle_close(k, thing, farewell, why))
+		return WORLD_BROKEN;
+	if (thing != NULL && source != NULL)
+		*thing = *source;
 	return WORLD_DONE;
 }
 
@@ -334,7 +368,10 @@ static enum world_answer pass(struct kernel *k, const struct call *call, struct 
 		return kernel_unnamed(why);
 	source = *named;
 	memcpy(CMSG_DATA(&control.align), &call->fds[0], sizeof(int));
-	if (sendmsg(call->fds[1], &message, 0) != 1 || recvmsg(call->fds[2], &message, 0) != 1)
+	if (sendmsg(call->fds[1], &message, 0) != 1)
+		return kernel_failed(seen);
+	kernel_quiet(k);
+	if (recvmsg(call->fds[2], &message, 0) != 1)
 		return kernel_failed(seen);
 	memcpy(&fd, CMSG_DATA(&control.align), sizeof(int));
 	if (!kernel_place(k, fd, call->fds[3], source.kind))
@@ -453,7 +490,7 @@ enum world_answer kernel_make(struct kernel *k, const struct call *call, struct 
 		return create(epoll_create1((int)call->count), seen);
 	case CALL_DUP:
 	case CALL_DUP2:
-		return duplicate(k, call->fds[0], call->fds[1], seen);
+		return duplicate(k, call->fds[0], call->fds[1], seen, why);
 	case CALL_PASS:
 		return pass(k, call, seen, why);
 	default:

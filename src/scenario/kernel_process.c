@@ -71,6 +71,34 @@ static bool blocked(const struct waiter *waiter)
 	}
 }
 
+void kernel_quiet(struct kernel *k)
+{
+	for (uint32_t i = 0; i < k->waiters_count; i++)
+		if (!k->started[i]->joined)
+			blocked(k->started[i]);
+}
+
+static void join(struct waiter *waiter)
+{
+	if (!waiter->joined)
+		pthread_join(waiter->thread, NULL);
+	waiter->joined = true;
+}
+
+/* epoll_wait(2) is a cancellation point (pthreads(7)). */
+void kernel_end_all(struct kernel *k)
+{
+	for (uint32_t i = 0; i < k->waiters_count; i++) {
+		if (!k->started[i]->joined)
+			pthread_cancel(k->started[i]->thread);
+		join(k->started[i]);
+	}
+	for (uint32_t i = 0; i < k->forked_count; i++)
+		if (k->forked[i] > 0 && kill(k->forked[i], SIGKILL) == 0)
+			waitpid(k->forked[i], NULL, 0);
+	k->waiters_count = k->forked_count = k->children = 0;
+}
+
 static enum world_answer start(struct kernel *k, const struct call *call, struct seen *seen,
 			       struct note *why)
 {
@@ -90,6 +118,7 @@ static enum world_answer start(struct kernel *k, const struct call *call, struct
 		note_add(why, "pthread_create: %s", strerror(error));
 		return WORLD_BROKEN;
 	}
+	k->started[k->waiters_count++] = waiter;
 	blocked(waiter);
 	(void)seen;
 	return WORLD_DONE;
@@ -114,7 +143,7 @@ static enum world_answer woken(struct kernel *k, const struct call *call, struct
 		*seen = (struct seen){ .kind = SEEN_WORD, .word = WORD_ASLEEP };
 		return WORLD_DONE;
 	}
-	pthread_join(waiter->thread, NULL);
+	join(waiter);
 	errno = waiter->error;
 	if (waiter->count < 0)
 		return kernel_failed(seen);
@@ -146,6 +175,7 @@ static enum world_answer do_fork(struct kernel *k, const struct call *call, stru
 			pause();
 	}
 	*thing = (struct thing){ .kind = THING_CHILD, .child = child };
+	k->forked[k->forked_count++] = child;
 	k->children++;
 	return WORLD_DONE;
 }
@@ -160,6 +190,9 @@ static enum world_answer end(struct kernel *k, const struct call *call, struct s
 		return kernel_unnamed(why);
 	if (kill(thing->child, SIGKILL) != 0 || waitpid(thing->child, NULL, 0) < 0)
 		return kernel_failed(seen);
+	for (uint32_t i = 0; i < k->forked_count; i++)
+		if (k->forked[i] == thing->child)
+			k->forked[i] = 0;
 	thing->kind = THING_NONE;
 	k->children--;
 	return WORLD_DONE;
@@ -167,8 +200,10 @@ static enum world_answer end(struct kernel *k, const struct call *call, struct s
 
 static enum world_answer limit(const struct call *call, struct seen *seen)
 {
-	struct rlimit limit = { .rlim_cur = (rlim_t)call->count, .rlim_max = (rlim_t)call->count };
+	struct rlimit limit;
 
+	getrlimit(RLIMIT_NOFILE, &limit);
+	limit.rlim_cur = (rlim_t)call->count; /* the other one could not be raised again */
 	return setrlimit(RLIMIT_NOFILE, &limit) == 0 ? WORLD_DONE : kernel_failed(seen);
 }
 

@@ -16,11 +16,13 @@
 /* States of tcp(7), as TCP_INFO tells them (include/net/tcp_states.h). */
 enum tcp_state {
 	STATE_ESTABLISHED = 1,
+	STATE_SYN_SENT = 2,
 	STATE_SYN_RECV = 3,
 	STATE_FIN_WAIT1 = 4,
 	STATE_FIN_WAIT2 = 5,
 	STATE_CLOSE = 7,
-	STATE_CLOSE_WAIT = 8
+	STATE_CLOSE_WAIT = 8,
+	STATE_LISTEN = 10
 };
 
 enum thing_kind {
@@ -42,7 +44,6 @@ struct thing {
 	int file; /* the open file description: duplicates have the same */
 	int peer; /* TCP: the other end's index, or THING_NOBODY */
 	uint16_t port, peer_port;
-	bool linger_reset;
 	pid_t child;
 	struct waiter *waiter;
 };
@@ -56,6 +57,7 @@ struct waiter {
 	int epoll, max, timeout_ms;
 	atomic_int tid;
 	atomic_bool done;
+	bool joined;
 	int count, error; /* of events, or -1 and errno */
 	struct epoll_event events[KERNEL_EVENTS_MAX];
 };
@@ -63,8 +65,11 @@ struct waiter {
 struct kernel {
 	struct thing things[CALL_NAMES_MAX];
 	struct waiter waiters[CALL_NAMES_MAX];
-	int files;         /* used so far */
-	uint32_t children; /* alive, with copies of descriptors */
+	struct waiter *started[CALL_NAMES_MAX]; /* of these */
+	uint32_t waiters_count, forked_count;
+	pid_t forked[CALL_NAMES_MAX]; /* 0: it was ended */
+	int files;                    /* used so far */
+	uint32_t children;            /* alive, with copies of descriptors */
 };
 
 /* NULL: it is a plain number. */
@@ -103,6 +108,11 @@ enum world_answer kernel_data(struct kernel *k, const struct call *call, struct 
 /* kernel_process.c: threads, processes, signals */
 enum world_answer kernel_process(struct kernel *k, const struct call *call, struct seen *seen,
 				 struct note *why);
+
+/* Until each waiter that was woken has returned, or is blocked again. */
+void kernel_quiet(struct kernel *k);
+/* Ends all waiters and children. */
+void kernel_end_all(struct kernel *k);
 
 /* kernel_tcp.c: waits until what was done to a TCP socket has arrived. False: `why` it has not. */
 bool kernel_settle(struct kernel *k, struct thing *thing, struct note *why);

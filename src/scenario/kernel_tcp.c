@@ -16,18 +16,26 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { TICK_NS = 20000, TICKS_MAX = KERNEL_SETTLE_MS * 1000000LL / TICK_NS };
+#include "patience.h"
+
+enum { TICK_NS = 20000 };
 
 static int number_of(const struct kernel *k, const struct thing *thing)
 {
 	return CALL_NUMBER_FIRST + (int)(thing - k->things);
 }
 
+/* Whatever name leads to the other end: its first one may be that of something else by now. */
 static struct thing *peer_of(struct kernel *k, const struct thing *thing)
 {
-	struct thing *peer = thing->peer == THING_NOBODY ? NULL : &k->things[thing->peer];
+	for (int i = 0; thing->peer != THING_NOBODY && i < CALL_NAMES_MAX; i++) {
+		struct thing *peer = &k->things[i];
 
-	return peer != NULL && peer->open && peer->kind == THING_TCP ? peer : NULL;
+		if (peer->open && peer->kind == THING_TCP && peer->port == thing->peer_port &&
+		    peer->peer_port == thing->port)
+			return peer;
+	}
+	return NULL;
 }
 
 static bool info_of(int fd, struct tcp_info *info)
@@ -75,11 +83,13 @@ static int state_of_ports(uint16_t port, uint16_t peer_port)
 	return found;
 }
 
-static void tick(void)
+/* False: it is too late. A look at a state can cost more than a tick, so the clock decides. */
+static bool tick(int64_t begun_ms)
 {
 	static const struct timespec time = { .tv_nsec = TICK_NS };
 
 	nanosleep(&time, NULL);
+	return patience_now() - begun_ms < KERNEL_SETTLE_MS;
 }
 
 static bool not_settled(struct note *why, const char *what)
@@ -96,11 +106,13 @@ static void hurry(int fd)
 	setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on));
 }
 
+/* Of a socket that listens, the count is of those who wait to be accepted. */
 static bool acknowledged(int fd)
 {
 	struct tcp_info info;
 
-	return !info_of(fd, &info) || info.tcpi_state == STATE_CLOSE || info.tcpi_unacked == 0;
+	return !info_of(fd, &info) || info.tcpi_state == STATE_CLOSE ||
+	       info.tcpi_state == STATE_LISTEN || info.tcpi_unacked == 0;
 }
 
 /* Who writes to a socket that was closed is answered by a reset. */
@@ -121,11 +133,12 @@ static bool settled(struct kernel *k, const struct thing *thing)
 
 bool kernel_settle(struct kernel *k, struct thing *thing, struct note *why)
 {
-	for (int64_t i = 0; i < TICKS_MAX; i++) {
+	int64_t begun = patience_now();
+
+	do {
 		if (settled(k, thing))
 			return true;
-		tick();
-	}
+	} while (tick(begun));
 	return not_settled(why, "what was sent");
 }
 
@@ -133,43 +146,45 @@ bool kernel_settle(struct kernel *k, struct thing *thing, struct note *why)
 bool kernel_settle_drained(struct kernel *k, struct thing *thing, struct note *why)
 {
 	const struct thing *peer = peer_of(k, thing);
+	int64_t begun = patience_now();
 	struct tcp_info info;
 	int unread;
 
 	if (peer == NULL)
 		return true;
-	for (int64_t i = 0; i < TICKS_MAX; i++) {
+	do {
 		char bytes[4096];
 
 		while (recv(number_of(k, thing), bytes, sizeof(bytes), 0) > 0)
 			;
 		hurry(number_of(k, thing));
-		if (info_of(number_of(k, peer), &info) && info.tcpi_unacked == 0 &&
-		    info.tcpi_notsent_bytes == 0 &&
+		if (info_of(number_of(k, peer), &info) &&
+		    (info.tcpi_state == STATE_CLOSE ||
+		     (info.tcpi_unacked == 0 && info.tcpi_notsent_bytes == 0)) &&
 		    ioctl(number_of(k, thing), FIONREAD, &unread) == 0 && unread == 0)
 			return true;
-		tick();
-	}
+	} while (tick(begun));
 	return not_settled(why, "what the peer has to send");
 }
 
 bool kernel_settle_connect(struct kernel *k, int fd, const struct thing *listener, struct note *why)
 {
 	struct thing end = { 0 };
+	int64_t begun = patience_now();
 
 	(void)k;
-	for (int64_t i = 0; i < TICKS_MAX; i++) {
+	do {
 		int state = kernel_tcp_state(fd);
 
-		if (state == STATE_CLOSE)
+		if (state != STATE_ESTABLISHED && state != STATE_SYN_SENT)
+			return true;
+		if (state == STATE_ESTABLISHED && listener == NULL)
 			return true;
 		kernel_ports(fd, &end);
 		/* Our acknowledgement, the last of the handshake, has made the other end. */
-		if (state == STATE_ESTABLISHED &&
-		    (listener == NULL || state_of_ports(listener->port, end.port) != 0))
+		if (state == STATE_ESTABLISHED && state_of_ports(listener->port, end.port) != 0)
 			return true;
-		tick();
-	}
+	} while (tick(begun));
 	return not_settled(why, "the connection");
 }
 
@@ -184,11 +199,14 @@ static bool others_have(const struct kernel *k, const struct thing *thing)
 struct farewell kernel_farewell(struct kernel *k, const struct thing *thing)
 {
 	int fd = number_of(k, thing), unread = 0, state = kernel_tcp_state(fd);
+	struct linger linger = { 0 };
+	socklen_t size = sizeof(linger);
 
 	ioctl(fd, FIONREAD, &unread);
+	getsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, &size);
 	return (struct farewell){
 		.last = thing->kind == THING_TCP && !others_have(k, thing) && k->children == 0,
-		.resets = thing->linger_reset || unread > 0,
+		.resets = (linger.l_onoff != 0 && linger.l_linger == 0) || unread > 0,
 		.finishes = state == STATE_ESTABLISHED || state == STATE_CLOSE_WAIT,
 	};
 }
@@ -205,18 +223,18 @@ bool kernel_settle_close(struct kernel *k, struct thing *thing, struct farewell 
 			 struct note *why)
 {
 	const struct thing *peer = peer_of(k, thing);
+	int64_t begun = patience_now();
 
 	if (!farewell.last || !(farewell.resets || farewell.finishes))
 		return true;
 	if (peer == NULL && (thing->peer != THING_NOBODY || thing->peer_port == 0))
 		return true;
-	for (int64_t i = 0; i < TICKS_MAX; i++) {
+	do {
 		int state = peer != NULL ? kernel_tcp_state(number_of(k, peer))
 					 : state_of_ports(thing->peer_port, thing->port);
 
 		if (peer_has_heard(state, &farewell))
 			return true;
-		tick();
-	}
+	} while (tick(begun));
 	return not_settled(why, "the end of the stream");
 }

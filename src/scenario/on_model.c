@@ -22,13 +22,17 @@ static const struct model_config config = {
 
 struct waiting {
 	int number; /* of the waiter, or the error that it has returned */
-	bool limited;
+	int epoll;
+	bool used, limited;
 	struct model_event events[SEEN_EVENTS_MAX];
 };
 
 static struct on_model {
 	struct model *m;
 	struct waiting waiting[CALL_NAMES_MAX];
+	bool forked[CALL_NAMES_MAX];
+	bool has_waiters, order_matters;
+	bool mixed; /* one instance may have two numbers, or watch another one */
 } here;
 
 static _Alignas(64) uint8_t memory[MEMORY_SIZE];
@@ -46,6 +50,12 @@ static enum world_answer not_covered(const struct call *call, struct note *why, 
 {
 	note_add(why, "the model has no %s ('%.*s')", what, (int)call->source.len, call->source.at);
 	return WORLD_NOT_COVERED;
+}
+
+static enum world_answer unnamed(struct note *why)
+{
+	note_add(why, "it needs a name of the right kind");
+	return WORLD_BROKEN;
 }
 
 /* Gives a descriptor the number of its name. */
@@ -118,17 +128,18 @@ static enum world_answer do_connect(struct model *m, const struct call *call, st
 	result = model_connect(m, fd, call->fds[1], false);
 	if (result < 0 && result != MODEL_EINPROGRESS)
 		return told(result, seen);
-	if ((call->options & OPTION_ASYNC) == 0)
+	if (result == 0 || (call->options & OPTION_ASYNC) == 0)
 		return connected(m, fd, seen);
 	*seen = (struct seen){ .kind = SEEN_WORD, .word = WORD_PENDING };
 	return WORLD_DONE;
 }
 
-static enum world_answer do_settle(struct model *m, const struct call *call, struct seen *seen)
+static enum world_answer do_settle(struct model *m, const struct call *call, struct seen *seen,
+				   struct note *why)
 {
-	int result = model_settle(m, call->fds[0]);
-
-	return result < 0 ? told(result, seen) : connected(m, call->fds[0], seen);
+	if (model_settle(m, call->fds[0]) < 0)
+		return unnamed(why);
+	return connected(m, call->fds[0], seen);
 }
 
 static enum world_answer arm(struct model *m, const struct call *call, struct seen *seen)
@@ -140,10 +151,37 @@ static enum world_answer arm(struct model *m, const struct call *call, struct se
 		    seen);
 }
 
+/* Several that were woken, of one instance or of some that may have to do with each other. */
+static bool woken_together(const struct model *m)
+{
+	const struct waiting *first = NULL;
+	int result;
+
+	for (int i = 0; i < CALL_NAMES_MAX; i++) {
+		const struct waiting *waiting = &here.waiting[i];
+
+		if (!waiting->used || waiting->number < 0 ||
+		    model_waiter(m, waiting->number, &result) != MODEL_WOKEN)
+			continue;
+		if (first != NULL && (here.mixed || first->epoll == waiting->epoll))
+			return true;
+		first = waiting;
+	}
+	return false;
+}
+
+/* Lets who was woken run, as between two calls on the kernel. */
+static void let_run(struct model *m)
+{
+	here.order_matters |= here.has_waiters && woken_together(m);
+	model_run(m);
+}
+
 /* `pass` sends a byte along, which is read at the other end. */
 static enum world_answer pass(struct model *m, const struct call *call, struct seen *seen)
 {
 	model_write(m, call->fds[1], "p", 1);
+	let_run(m);
 	model_read(m, call->fds[2], room, 1);
 	return placed(m, model_dup(m, call->fds[0]), call->fds[3], seen);
 }
@@ -174,7 +212,7 @@ static enum world_answer make(struct model *m, const struct call *call, struct s
 	case CALL_CONNECT:
 		return do_connect(m, call, seen);
 	case CALL_SETTLE:
-		return do_settle(m, call, seen);
+		return do_settle(m, call, seen, why);
 	case CALL_ACCEPT:
 		return placed(m, model_accept(m, fd), call->fds[1], seen);
 	case CALL_PIPE:
@@ -245,10 +283,28 @@ static int await(struct model *m, int waiter)
 	return result;
 }
 
+/* Is a thread blocked there already, so that one wake-up may be for both? */
+static bool waits_there(const struct model *m, int epoll)
+{
+	int result;
+
+	for (int i = 0; i < CALL_NAMES_MAX; i++) {
+		const struct waiting *waiting = &here.waiting[i];
+
+		if (waiting->used && waiting->number >= 0 &&
+		    (here.mixed || waiting->epoll == epoll) &&
+		    model_waiter(m, waiting->number, &result) == MODEL_ASLEEP)
+			return true;
+	}
+	return false;
+}
+
 static int block_for(struct model *m, const struct call *call, struct model_event *events, int max)
 {
-	int waiter = model_block(m, call->fds[0], events, max, call->ms * NS_OF_MS), result;
+	int waiter, result;
 
+	here.order_matters |= here.has_waiters && waits_there(m, call->fds[0]);
+	waiter = model_block(m, call->fds[0], events, max, call->ms * NS_OF_MS);
 	if (waiter < 0)
 		return waiter;
 	result = await(m, waiter);
@@ -399,12 +455,17 @@ static enum world_answer do_read(struct model *m, const struct call *call, struc
 static enum world_answer fill(struct model *m, const struct call *call, struct note *why)
 {
 	size_t by = (call->options & OPTION_BY) != 0 ? (size_t)call->count : sizeof(room);
-	int64_t count;
+	int64_t count, all = 0;
 
 	memset(room, 'x', sizeof(room));
-	do
-		count = model_write(m, call->fds[0], room, by);
-	while (count > 0);
+	while ((count = model_write(m, call->fds[0], room, by)) > 0 && all <= CALL_FILL_MAX) {
+		all += count;
+		let_run(m);
+	}
+	if (count > 0) {
+		note_add(why, "it is never full");
+		return WORLD_BROKEN;
+	}
 	if (count == MODEL_EAGAIN)
 		return WORLD_DONE;
 	note_add(why, "fill: %s", strerror((int)-count));
@@ -414,7 +475,7 @@ static enum world_answer fill(struct model *m, const struct call *call, struct n
 static enum world_answer drain(struct model *m, const struct call *call)
 {
 	while (model_read(m, call->fds[0], room, sizeof(room)) > 0)
-		;
+		let_run(m);
 	return WORLD_DONE;
 }
 
@@ -489,27 +550,37 @@ static enum world_answer data(struct model *m, const struct call *call, struct s
 
 /* Threads, processes, limits */
 
+/* NULL: it is no name of a waiter. */
 static struct waiting *waiting_of(const struct call *call)
 {
-	return &here.waiting[call->fds[0] - CALL_NUMBER_FIRST];
+	int index = call->fds[0] - CALL_NUMBER_FIRST;
+
+	return index >= 0 && index < CALL_NAMES_MAX && here.waiting[index].used
+		       ? &here.waiting[index]
+		       : NULL;
 }
 
 static enum world_answer start(struct model *m, const struct call *call)
 {
-	struct waiting *waiting = waiting_of(call);
+	struct waiting *waiting = &here.waiting[call->fds[0] - CALL_NUMBER_FIRST];
 	int max = (call->options & OPTION_MAX) != 0 ? (int)call->count : SEEN_EVENTS_MAX;
 
+	here.has_waiters = waiting->used = true;
+	waiting->epoll = call->fds[1];
 	waiting->limited = (call->options & OPTION_FOR) != 0 && call->ms >= 0;
 	waiting->number = model_block(m, call->fds[1], waiting->events, max,
 				      waiting->limited ? call->ms * NS_OF_MS : -1);
 	return WORLD_DONE;
 }
 
-static enum world_answer woken(struct model *m, const struct call *call, struct seen *seen)
+static enum world_answer woken(struct model *m, const struct call *call, struct seen *seen,
+			       struct note *why)
 {
 	struct waiting *waiting = waiting_of(call);
 	int result;
 
+	if (waiting == NULL)
+		return unnamed(why);
 	if (waiting->number < 0)
 		return told(waiting->number, seen);
 	if (waiting->limited)
@@ -520,19 +591,22 @@ static enum world_answer woken(struct model *m, const struct call *call, struct 
 	return WORLD_DONE;
 }
 
-static enum world_answer asleep(struct model *m, const struct call *call, struct seen *seen)
+static enum world_answer asleep(struct model *m, const struct call *call, struct seen *seen,
+				struct note *why)
 {
 	const struct waiting *waiting = waiting_of(call);
 	int result;
 
+	if (waiting == NULL)
+		return unnamed(why);
 	if (waiting->number < 0 || model_waiter(m, waiting->number, &result) != MODEL_ASLEEP)
 		*seen = (struct seen){ .kind = SEEN_WORD, .word = WORD_AWAKE };
 	return WORLD_DONE;
 }
 
-static uint32_t process_of(const struct call *call)
+static uint32_t process_of(int index)
 {
-	return (uint32_t)(call->fds[0] - CALL_NUMBER_FIRST + PROCESS_OF_CALLS + 1);
+	return (uint32_t)index + PROCESS_OF_CALLS + 1;
 }
 
 static void end_process(struct model *m, uint32_t process)
@@ -540,6 +614,20 @@ static void end_process(struct model *m, uint32_t process)
 	model_switch(m, process);
 	model_exit(m);
 	model_switch(m, 0);
+}
+
+static enum world_answer processes(struct model *m, const struct call *call, struct note *why)
+{
+	int index = call->fds[0] - CALL_NUMBER_FIRST;
+
+	if (call->op == CALL_FORK)
+		model_fork(m, process_of(index));
+	else if (index < 0 || index >= CALL_NAMES_MAX || !here.forked[index])
+		return unnamed(why);
+	else
+		end_process(m, process_of(index));
+	here.forked[index] = call->op == CALL_FORK;
+	return WORLD_DONE;
 }
 
 static enum world_answer dispatch(struct model *m, const struct call *call, struct seen *seen,
@@ -574,20 +662,33 @@ static enum world_answer dispatch(struct model *m, const struct call *call, stru
 	case CALL_WAITER:
 		return start(m, call);
 	case CALL_WOKEN:
-		return woken(m, call, seen);
+		return woken(m, call, seen, why);
 	case CALL_ASLEEP:
-		return asleep(m, call, seen);
+		return asleep(m, call, seen, why);
 	case CALL_FORK:
-		model_fork(m, process_of(call));
-		return WORLD_DONE;
 	case CALL_END:
-		end_process(m, process_of(call));
-		return WORLD_DONE;
+		return processes(m, call, why);
 	case CALL_LIMIT:
 		model_limit(m, (uint32_t)call->count);
 		return WORLD_DONE;
 	default:
 		return make(m, call, seen, why);
+	}
+}
+
+static bool mixes(struct model *m, const struct call *call)
+{
+	switch (call->op) {
+	case CALL_DUP:
+	case CALL_DUP2:
+	case CALL_PASS:
+	case CALL_FORK:
+		return true;
+	case CALL_ADD:
+	case CALL_CTL:
+		return model_interest(m, call->fds[1], NULL, 0) >= 0;
+	default:
+		return call->in_child;
 	}
 }
 
@@ -598,6 +699,7 @@ static enum world_answer perform(void *state, const struct call *call, struct se
 	struct on_model *on = state;
 	enum world_answer answer;
 
+	on->order_matters = false;
 	if (call->in_child) {
 		model_fork(on->m, PROCESS_OF_CALLS);
 		model_switch(on->m, PROCESS_OF_CALLS);
@@ -605,7 +707,8 @@ static enum world_answer perform(void *state, const struct call *call, struct se
 	answer = dispatch(on->m, call, seen, why);
 	if (call->in_child)
 		end_process(on->m, PROCESS_OF_CALLS);
-	model_run(on->m);
+	on->mixed |= mixes(on->m, call);
+	let_run(on->m);
 	return answer;
 }
 
@@ -613,6 +716,10 @@ const struct world *on_model_new(void)
 {
 	static const struct world world = { .name = "model", .state = &here, .perform = perform };
 
+	if (here.has_waiters)
+		memset(here.waiting, 0, sizeof(here.waiting));
+	memset(here.forked, 0, sizeof(here.forked));
+	here.has_waiters = here.mixed = here.order_matters = false;
 	here.m = model_init(memory, sizeof(memory), &config);
 	for (int i = 0; i < STANDARD_FDS; i++)
 		model_file(here.m);
@@ -628,4 +735,22 @@ void on_model_play(const struct script *script, const struct scenario *scenario,
 bool on_model_holds(void)
 {
 	return model_invariant(here.m);
+}
+
+bool on_model_catch_up(uint64_t ns, uint64_t margin)
+{
+	uint64_t now = model_now(here.m);
+
+	if (now > ns ? now - ns > margin : ns - now > margin)
+		return false;
+	if (model_next(here.m) <= ns + margin)
+		return false;
+	if (ns > now)
+		model_advance(here.m, ns - now);
+	return true;
+}
+
+bool on_model_order_matters(void)
+{
+	return here.order_matters;
 }
