@@ -39,8 +39,18 @@ static void look_at(struct simulation *s, int fd)
 			  s->peers[fd].number, s->peers[fd].taken, s->peers[fd].written);
 }
 
+static bool somebody_waits(const struct simulation *s)
+{
+	return s->listening && model_poll(s->model, s->listener, MODEL_IN) != 0;
+}
+
+static bool has_room(const struct simulation *s)
+{
+	return s->open < s->plan.echo.connections_max && s->open < s->plan.descriptors;
+}
+
 /* To look at all of thousands, each time, would be most of the work: what is stuck stays so. */
-void sim_judge_asleep(struct simulation *s)
+void sim_judge_asleep(struct simulation *s, bool for_ever)
 {
 	uint32_t fds = s->plan.model.descriptors, looks = LOOKED_AT_EACH;
 
@@ -50,7 +60,7 @@ void sim_judge_asleep(struct simulation *s)
 		s->look_next = (s->look_next + 1) % fds;
 		look_at(s, (int)s->look_next);
 	}
-	if (s->listening && !s->paused && model_poll(s->model, s->listener, MODEL_IN) != 0)
+	if (somebody_waits(s) && (!s->paused || (for_ever && has_room(s))))
 		sim_found(s, "not-accepted", "the server sleeps, and somebody waits");
 }
 

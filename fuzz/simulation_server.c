@@ -248,7 +248,7 @@ static int sleeps(struct simulation *s, uint64_t until, struct model_event *even
 {
 	int count = 0;
 
-	sim_judge_asleep(s);
+	sim_judge_asleep(s, until == SIM_NEVER);
 	while (count == 0 && s->finding->name == NULL) {
 		uint64_t wake = wakes(s, until), next = due_next(s);
 

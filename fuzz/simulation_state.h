@@ -143,7 +143,7 @@ uint32_t due_first(const struct simulation *s);
 struct echo_result server_perform(struct simulation *s, const struct echo_action *action);
 
 /* simulation_judge.c */
-void sim_judge_asleep(struct simulation *s);
+void sim_judge_asleep(struct simulation *s, bool for_ever);     /* its wait has no timeout */
 void sim_judge_announced(struct simulation *s, uint64_t token); /* of a connection */
 void sim_judge_served(struct simulation *s, const struct echo_action *action);
 void sim_judge_closed(struct simulation *s, const struct peer *peer, enum echo_reason reason);

@@ -55,7 +55,7 @@ holds() {
 	run "$ROOT/build/epoll-scenario" --on model "$BATS_TEST_DIRNAME"/epoll/*.scenario
 	assert_success
 	refute_line --regexp '^not ok'
-	[ "$(grep -c '^ok' <<<"$output")" -ge 262 ]
+	[ "$(grep -c '^ok' <<<"$output")" -ge 271 ]
 	[ "$(grep -c SKIP <<<"$output")" -le 15 ]
 	assert_line --regexp "# SKIP the model has no inotify \('inotify i f'\)"
 }

@@ -18,6 +18,7 @@
  *      resize W BYTES      fcntl(2), F_SETPIPE_SZ
  *      error S             SO_ERROR;   queued FD: FIONREAD;   interest E: its list, from fdinfo
  *      waiter W E          a thread that waits on E; woken W: what its wait returned; asleep W
+ *      interrupt W         a signal is handled in that thread, with SA_RESTART (signal(7))
  *      fork F, end F       a process with copies of all descriptors, until it is killed
  *      inotify I FILE      an instance, and a file that it watches
  *
@@ -103,6 +104,7 @@ enum call_op {
 	CALL_WAITER,
 	CALL_WOKEN,
 	CALL_ASLEEP,
+	CALL_INTERRUPT,
 	CALL_FORK,
 	CALL_END,
 	CALL_IGNORE,

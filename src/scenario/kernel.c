@@ -108,6 +108,7 @@ static enum world_answer dispatch(struct kernel *k, const struct call *call, str
 	case CALL_WAITER:
 	case CALL_WOKEN:
 	case CALL_ASLEEP:
+	case CALL_INTERRUPT:
 	case CALL_FORK:
 	case CALL_END:
 	case CALL_IGNORE:

@@ -162,6 +162,25 @@ static enum world_answer asleep(struct kernel *k, const struct call *call, struc
 	return WORLD_DONE;
 }
 
+/* A signal that no scenario can name. */
+static enum world_answer interrupt(struct kernel *k, const struct call *call, struct note *why)
+{
+	struct sigaction action = { .sa_handler = handler, .sa_flags = SA_RESTART };
+	struct waiter *waiter = waiter_of(k, call);
+	int error;
+
+	if (waiter == NULL)
+		return kernel_unnamed(why);
+	sigaction(SIGRTMIN, &action, NULL);
+	error = atomic_load(&waiter->done) ? 0 : pthread_kill(waiter->thread, SIGRTMIN);
+	if (error != 0) {
+		note_add(why, "pthread_kill: %s", strerror(error));
+		return WORLD_BROKEN;
+	}
+	blocked(waiter);
+	return WORLD_DONE;
+}
+
 static enum world_answer do_fork(struct kernel *k, const struct call *call, struct seen *seen)
 {
 	struct thing *thing = kernel_thing(k, call->fds[0]);
@@ -225,6 +244,8 @@ enum world_answer kernel_process(struct kernel *k, const struct call *call, stru
 		return woken(k, call, seen, why);
 	case CALL_ASLEEP:
 		return asleep(k, call, seen, why);
+	case CALL_INTERRUPT:
+		return interrupt(k, call, why);
 	case CALL_FORK:
 		return do_fork(k, call, seen);
 	case CALL_END:

@@ -604,6 +604,18 @@ static enum world_answer asleep(struct model *m, const struct call *call, struct
 	return WORLD_DONE;
 }
 
+static enum world_answer interrupt(struct model *m, const struct call *call, struct note *why)
+{
+	const struct waiting *waiting = waiting_of(call);
+	int result;
+
+	if (waiting == NULL)
+		return unnamed(why);
+	if (waiting->number >= 0 && model_waiter(m, waiting->number, &result) != MODEL_DONE)
+		model_interrupt(m, waiting->number);
+	return WORLD_DONE;
+}
+
 static uint32_t process_of(int index)
 {
 	return (uint32_t)index + PROCESS_OF_CALLS + 1;
@@ -665,6 +677,8 @@ static enum world_answer dispatch(struct model *m, const struct call *call, stru
 		return woken(m, call, seen, why);
 	case CALL_ASLEEP:
 		return asleep(m, call, seen, why);
+	case CALL_INTERRUPT:
+		return interrupt(m, call, why);
 	case CALL_FORK:
 	case CALL_END:
 		return processes(m, call, why);

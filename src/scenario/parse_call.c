@@ -71,6 +71,7 @@ static const struct verb {
 	{ CALL_WAITER, "waiter NEW FD [max COUNT] [for MS]" },
 	{ CALL_WOKEN, "woken FD -> EVENTS" },
 	{ CALL_ASLEEP, "asleep FD" },
+	{ CALL_INTERRUPT, "interrupt FD" },
 	{ CALL_FORK, "fork NEW" },
 	{ CALL_END, "end FD" },
 	{ CALL_IGNORE, "ignore SIGNAL" },
