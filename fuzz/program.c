@@ -768,7 +768,11 @@ static void waiters(struct maker *k)
 		say(k, "waiter z%u %s%s for %u", k->waiters++, some(k, KIND_EPOLL)->name,
 		    limits[below(k, 5)], 1 + below(k, 6));
 	else if (k->waiters > 0)
-		say(k, "%s z%u", one_in(k, 3) ? "asleep" : "woken", below(k, k->waiters));
+		say(k, "%s z%u",
+		    one_in(k, 8)   ? "interrupt"
+		    : one_in(k, 3) ? "asleep"
+				   : "woken",
+		    below(k, k->waiters));
 }
 
 static void of_mode(struct maker *k)
