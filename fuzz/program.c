@@ -391,8 +391,9 @@ static void fill(struct maker *k, const struct thing *thing)
 {
 	if (thing->closed || (!carries(thing) && !is_pipe(thing)))
 		return;
-	/* How many wake-ups draining takes is the kernel's account as well. */
-	if (carries(thing) && k->mode == PROGRAM_WAITERS)
+	/* How many wake-ups draining takes is the kernel's account as well: who is woken by the
+	 * first may look before the others come, or after. */
+	if (carries(thing) && (k->mode == PROGRAM_WAITERS || k->mode == PROGRAM_TIME))
 		return;
 	if (carries(thing) && (receiver(k, thing)->filled || receiver(k, thing)->lowat))
 		return; /* with SO_RCVLOWAT the kernel takes seconds to drain */
@@ -478,13 +479,15 @@ static void connect_to(struct maker *k, struct thing *listener)
 static void odd_socket(struct maker *k)
 {
 	struct thing *thing = any(k), *listener = some(k, KIND_LISTENER), *new;
+	struct end *end = &k->end[listener->end];
 
 	if (one_in(k, 2) && has_room(k, 1) && thing->kind != KIND_LISTENER) {
 		new = thing_new(k, KIND_TCP, end_new(k));
 		new->closed = true;
 		say(k, "accept %s %s", thing->name, new->name);
-	} else if (listener->kind == KIND_LISTENER && !k->end[listener->end].dead &&
+	} else if (listener->kind == KIND_LISTENER && !end->dead && end->queued <= end->backlog &&
 		   thing->kind != KIND_TCP && !thing->closed) {
+		end->queued++; /* a listener that was shut down connects */
 		say(k, "connect %s %s", thing->name, listener->name);
 	}
 }

@@ -214,6 +214,25 @@ static enum world_answer connected(int fd, struct seen *seen)
 	return WORLD_DONE;
 }
 
+/* What all numbers of the socket know of the connection before is over. */
+static void new_connection(struct kernel *k, int fd, uint16_t peer_port)
+{
+	struct thing *thing = kernel_thing(k, fd);
+
+	kernel_ports(fd, thing);
+	thing->peer_port = peer_port;
+	thing->peer = THING_NOBODY;
+	for (int i = 0; i < CALL_NAMES_MAX; i++) {
+		struct thing *other = &k->things[i];
+
+		if (!other->open || other->kind != THING_TCP || other->file != thing->file)
+			continue;
+		other->port = thing->port;
+		other->peer_port = thing->peer_port;
+		other->peer = THING_NOBODY;
+	}
+}
+
 /* A socket that is not bound and not connected becomes one; the name may be that of `socket`. */
 static enum world_answer do_connect(struct kernel *k, const struct call *call, struct seen *seen,
 				    struct note *why)
@@ -233,8 +252,7 @@ static enum world_answer do_connect(struct kernel *k, const struct call *call, s
 	/* A success is what the connection before has come to, and nothing was sent. */
 	if (errno == 0)
 		return connected(call->fds[0], seen);
-	kernel_ports(call->fds[0], thing);
-	thing->peer_port = listener->port;
+	new_connection(k, call->fds[0], listener->port);
 	if ((call->options & OPTION_ASYNC) != 0) {
 		*seen = (struct seen){ .kind = SEEN_WORD, .word = WORD_PENDING };
 		return WORLD_DONE;

@@ -206,7 +206,8 @@ struct farewell kernel_farewell(struct kernel *k, const struct thing *thing)
 	getsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, &size);
 	return (struct farewell){
 		.last = thing->kind == THING_TCP && !others_have(k, thing) && k->children == 0,
-		.resets = (linger.l_onoff != 0 && linger.l_linger == 0) || unread > 0,
+		.resets = state != STATE_CLOSE &&
+			  ((linger.l_onoff != 0 && linger.l_linger == 0) || unread > 0),
 		.finishes = state == STATE_ESTABLISHED || state == STATE_CLOSE_WAIT,
 	};
 }

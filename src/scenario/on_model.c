@@ -1,5 +1,6 @@
 #include "on_model.h"
 
+#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -111,15 +112,21 @@ static enum world_answer make_tcp(struct model *m, const struct call *call, stru
 	return both_placed(m, fds[1], fds, call, seen);
 }
 
-static enum world_answer connected(struct model *m, int fd, struct seen *seen)
+static enum world_answer connected(struct model *m, int fd, struct seen *seen, struct note *why)
 {
-	bool refused = model_tcp_state(m, fd) != 1;
+	int state = model_tcp_state(m, fd);
+	bool refused = state != TCP_ESTABLISHED;
 
+	if (state == TCP_SYN_SENT) {
+		note_add(why, "the connection does not arrive: the backlog is full");
+		return WORLD_BROKEN;
+	}
 	*seen = (struct seen){ .kind = SEEN_WORD, .word = refused ? WORD_REFUSED : WORD_CONNECTED };
 	return WORLD_DONE;
 }
 
-static enum world_answer do_connect(struct model *m, const struct call *call, struct seen *seen)
+static enum world_answer do_connect(struct model *m, const struct call *call, struct seen *seen,
+				    struct note *why)
 {
 	int fd = call->fds[0], result;
 
@@ -129,7 +136,7 @@ static enum world_answer do_connect(struct model *m, const struct call *call, st
 	if (result < 0 && result != MODEL_EINPROGRESS)
 		return told(result, seen);
 	if (result == 0 || (call->options & OPTION_ASYNC) == 0)
-		return connected(m, fd, seen);
+		return connected(m, fd, seen, why);
 	*seen = (struct seen){ .kind = SEEN_WORD, .word = WORD_PENDING };
 	return WORLD_DONE;
 }
@@ -139,7 +146,7 @@ static enum world_answer do_settle(struct model *m, const struct call *call, str
 {
 	if (model_settle(m, call->fds[0]) < 0)
 		return unnamed(why);
-	return connected(m, call->fds[0], seen);
+	return connected(m, call->fds[0], seen, why);
 }
 
 static enum world_answer arm(struct model *m, const struct call *call, struct seen *seen)
@@ -210,7 +217,7 @@ static enum world_answer make(struct model *m, const struct call *call, struct s
 	case CALL_LISTEN:
 		return told(model_listen(m, fd, 16), seen);
 	case CALL_CONNECT:
-		return do_connect(m, call, seen);
+		return do_connect(m, call, seen, why);
 	case CALL_SETTLE:
 		return do_settle(m, call, seen, why);
 	case CALL_ACCEPT:
