@@ -39,18 +39,30 @@ static inline uint64_t choices_number(struct choices *c)
 	return z ^ z >> 31;
 }
 
-/* From 0 on, and less than `limit`, which is not 0. */
+/* Only where bytes are left. */
+static inline uint8_t choices_byte(struct choices *c)
+{
+	c->left--;
+	return *c->bytes++;
+}
+
+/* From 0 on, and less than `limit`, which is not 0; of as many bytes as that takes. */
 static inline uint32_t choose(struct choices *c, uint32_t limit)
 {
 	uint32_t number = 0;
 
 	if (c->left == 0)
 		return (uint32_t)((choices_number(c) >> 32) * limit >> 32);
-	for (uint32_t range = 1; range < limit && range < 1u << 24 && c->left > 0; range <<= 8) {
-		number = number << 8 | *c->bytes++;
-		c->left--;
-	}
+	for (uint32_t range = 1; range < limit && range < 1u << 24 && c->left > 0; range <<= 8)
+		number = number << 8 | choices_byte(c);
 	return number % limit;
+}
+
+/* The same of one byte, whatever the limit, which is at most 256: so a choice that has only one way
+ * to go, since others were made differently, does not shift those behind it. */
+static inline uint32_t choose_by_byte(struct choices *c, uint32_t limit)
+{
+	return (uint32_t)((c->left > 0 ? choices_byte(c) : choices_number(c)) % limit);
 }
 
 /* Once in so many times; 0: never, and nothing is drawn. */

@@ -3,6 +3,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "choices.h"
+
 /* Names of a scenario are CALL_NAMES_MAX, with two labels, waiters and children. */
 enum { THINGS_MAX = 40, SLEEPERS_MAX = 12, STEPS_MIN = 5, STEPS_SPREAD = 45, PENDING_MAX = 12000 };
 
@@ -47,9 +49,7 @@ struct thing {
 
 struct maker {
 	struct program *program;
-	uint64_t state;
-	const uint8_t *bytes; /* come first */
-	size_t size;
+	struct choices choices;
 	bool limited;
 	enum program_mode mode;
 	uint32_t things, ends, names, waiters, children;
@@ -58,26 +58,13 @@ struct maker {
 	bool ended[SLEEPERS_MAX];
 };
 
-/* SplitMix64 (public domain algorithm). */
-static uint64_t next(struct maker *k)
-{
-	uint64_t z = k->state += 0x9e3779b97f4a7c15;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-	z = (z ^ z >> 27) * 0x94d049bb133111eb;
-	return z ^ z >> 31;
-}
-
 /* All choices come from here; none has more than 256 ways to go. */
 static uint32_t below(struct maker *k, uint32_t limit)
 {
-	if (k->size == 0)
-		return (uint32_t)(next(k) % limit);
-	k->size--;
-	return *k->bytes++ % limit;
+	return choose_by_byte(&k->choices, limit);
 }
 
-static bool one_in(struct maker *k, uint32_t times)
+static bool once_in(struct maker *k, uint32_t times)
 {
 	return below(k, times) == 0;
 }
@@ -151,7 +138,7 @@ static struct thing *some(struct maker *k, enum kind kind)
 	for (uint32_t i = 0; i < k->things; i++)
 		if (k->thing[i].kind == kind)
 			found[count++] = i;
-	if (count == 0 || one_in(k, 60))
+	if (count == 0 || once_in(k, 60))
 		return any(k);
 	return &k->thing[found[below(k, count)]];
 }
@@ -172,7 +159,7 @@ static void make_listener(struct maker *k)
 	if (!has_room(k, 1))
 		return;
 	thing = thing_new(k, KIND_LISTENER, end_new(k));
-	k->end[thing->end].backlog = one_in(k, 2) ? 16 : 1 + below(k, 2);
+	k->end[thing->end].backlog = once_in(k, 2) ? 16 : 1 + below(k, 2);
 	say(k, "listener %s backlog %u", thing->name, k->end[thing->end].backlog);
 }
 
@@ -216,13 +203,14 @@ static void make(struct maker *k)
 		make_two(k, KIND_STREAM, KIND_STREAM, "unix", "");
 		return;
 	case 7:
-		make_two(k, KIND_DATAGRAM, KIND_DATAGRAM, one_in(k, 2) ? "dgram" : "seqpacket", "");
+		make_two(k, KIND_DATAGRAM, KIND_DATAGRAM, once_in(k, 2) ? "dgram" : "seqpacket",
+			 "");
 		return;
 	case 8:
-		if (one_in(k, 4))
-			make_one(k, KIND_FILE, one_in(k, 2) ? "file" : "memfd", "");
-		else if (one_in(k, 8))
-			make_one(k, KIND_OTHER, one_in(k, 2) ? "directory" : "null", "");
+		if (once_in(k, 4))
+			make_one(k, KIND_FILE, once_in(k, 2) ? "file" : "memfd", "");
+		else if (once_in(k, 8))
+			make_one(k, KIND_OTHER, once_in(k, 2) ? "directory" : "null", "");
 		else
 			make_one(k, KIND_EPOLL, "epoll", "");
 		return;
@@ -252,7 +240,7 @@ static const char *mask(struct maker *k, char *text, size_t size)
 					     "|WAKEUP" };
 	static const char *const common[] = { "IN", "OUT", "IN|OUT", "IN|OUT|RDHUP", "0", "RDHUP" };
 
-	if (one_in(k, 4))
+	if (once_in(k, 4))
 		snprintf(text, size, "%s|%s%s", bits[below(k, 12)], bits[below(k, 12)],
 			 flags[below(k, 10)]);
 	else
@@ -267,8 +255,8 @@ static void control(struct maker *k, uint32_t what)
 	const char *epoll = some(k, KIND_EPOLL)->name, *target = any(k)->name;
 	char text[48], label[16] = "";
 
-	if (one_in(k, 5))
-		snprintf(label, sizeof(label), " as %s", one_in(k, 2) ? "one" : "two");
+	if (once_in(k, 5))
+		snprintf(label, sizeof(label), " as %s", once_in(k, 2) ? "one" : "two");
 	if (what < 8)
 		say(k, "add %s %s %s%s", epoll, target, mask(k, text, sizeof(text)), label);
 	else if (what < 12)
@@ -276,8 +264,8 @@ static void control(struct maker *k, uint32_t what)
 	else if (what < 14)
 		say(k, "del %s %s", epoll, target);
 	else
-		say(k, "ctl %s %s op %u%s", one_in(k, 5) ? "-1" : epoll,
-		    one_in(k, 5) ? "-1" : target, below(k, 5), one_in(k, 3) ? " null" : "");
+		say(k, "ctl %s %s op %u%s", once_in(k, 5) ? "-1" : epoll,
+		    once_in(k, 5) ? "-1" : target, below(k, 5), once_in(k, 3) ? " null" : "");
 }
 
 /* Arguments that waits are seldom given. */
@@ -306,13 +294,13 @@ static void wait_on(struct maker *k)
 	static const char *const limits[] = { "", "", "", " max 1", " max 2", " max 0" };
 	const char *epoll = some(k, KIND_EPOLL)->name;
 
-	if (k->mode == PROGRAM_TIME && one_in(k, 3))
-		say(k, "%s %s for %u", one_in(k, 8) ? "pwait2" : "wait", epoll, 1 + below(k, 4));
-	else if (one_in(k, 40))
+	if (k->mode == PROGRAM_TIME && once_in(k, 3))
+		say(k, "%s %s for %u", once_in(k, 8) ? "pwait2" : "wait", epoll, 1 + below(k, 4));
+	else if (once_in(k, 40))
 		odd_wait(k, epoll);
 	else
-		say(k, "wait %s%s%s", epoll, limits[below(k, one_in(k, 8) ? 6 : 5)],
-		    one_in(k, 30) ? " null" : "");
+		say(k, "wait %s%s%s", epoll, limits[below(k, once_in(k, 8) ? 6 : 5)],
+		    once_in(k, 30) ? " null" : "");
 }
 
 /* The end at which bytes that are written to this one arrive. */
@@ -360,7 +348,7 @@ static void write_to(struct maker *k, const struct thing *thing)
 		if (receiver(k, thing)->pending > 2 * PENDING_MAX)
 			return;
 	}
-	if (size > 0 && size < 10 && one_in(k, 2))
+	if (size > 0 && size < 10 && once_in(k, 2))
 		say(k, "write %s \"%.*s\"", thing->name, (int)size, "abcdefghij");
 	else
 		say(k, "write %s %u", thing->name, size);
@@ -379,7 +367,7 @@ static void read_from(struct maker *k, const struct thing *thing)
 		/* An error that was pending ends the first one. */
 		for (int i = 0; i < (thing->kind == KIND_DATAGRAM ? 2 : 1); i++)
 			say(k, "drain %s", thing->name);
-	} else if (one_in(k, 2)) {
+	} else if (once_in(k, 2)) {
 		end->pending = 0;
 		say(k, "read %s", thing->name);
 	} else {
@@ -400,7 +388,7 @@ static void fill(struct maker *k, const struct thing *thing)
 	/* Whether a connection that was accepted is full is not known of its other end. */
 	if (thing->kind == KIND_TCP &&
 	    (k->end[thing->end].peer == thing->end || k->end[thing->end].dead ||
-	     receiver(k, thing)->deaf || !one_in(k, 4)))
+	     receiver(k, thing)->deaf || !once_in(k, 4)))
 		return;
 	if (thing->kind == KIND_DATAGRAM && receiver(k, thing)->has_empty)
 		return;
@@ -441,7 +429,7 @@ static void other_data(struct maker *k, struct thing *thing)
 		say(k, "error %s", thing->name);
 		return;
 	case 8:
-		if (is_pipe(thing) || one_in(k, 10))
+		if (is_pipe(thing) || once_in(k, 10))
 			say(k, "resize %s %u", thing->name, capacities[below(k, 6)]);
 		return;
 	default:
@@ -454,7 +442,7 @@ static void other_data(struct maker *k, struct thing *thing)
 static void connect_to(struct maker *k, struct thing *listener)
 {
 	struct end *end = &k->end[listener->end];
-	struct thing *thing = one_in(k, 4) ? some(k, KIND_TCP) : NULL;
+	struct thing *thing = once_in(k, 4) ? some(k, KIND_TCP) : NULL;
 
 	if (end->queued > end->backlog || (end->dead && end->copied))
 		return;
@@ -465,9 +453,9 @@ static void connect_to(struct maker *k, struct thing *listener)
 	if (!end->dead)
 		end->queued++; /* at most: who is connected already is not */
 	k->end[thing->end].fresh = false;
-	if (one_in(k, 3)) {
+	if (once_in(k, 3)) {
 		say(k, "connect %s %s async", thing->name, listener->name);
-		if (one_in(k, 2))
+		if (once_in(k, 2))
 			wait_on(k);
 		say(k, "settle %s", thing->name);
 	} else {
@@ -481,7 +469,7 @@ static void odd_socket(struct maker *k)
 	struct thing *thing = any(k), *listener = some(k, KIND_LISTENER), *new;
 	struct end *end = &k->end[listener->end];
 
-	if (one_in(k, 2) && has_room(k, 1) && thing->kind != KIND_LISTENER) {
+	if (once_in(k, 2) && has_room(k, 1) && thing->kind != KIND_LISTENER) {
 		new = thing_new(k, KIND_TCP, end_new(k));
 		new->closed = true;
 		say(k, "accept %s %s", thing->name, new->name);
@@ -513,17 +501,17 @@ static void listening(struct maker *k)
 {
 	struct thing *thing = some(k, KIND_LISTENER), *new;
 
-	if (one_in(k, 10)) {
+	if (once_in(k, 10)) {
 		odd_socket(k);
 		return;
 	}
-	if (one_in(k, 10)) {
+	if (once_in(k, 10)) {
 		listen_on(k);
 		return;
 	}
 	if (thing->kind != KIND_LISTENER)
 		return;
-	if (one_in(k, 2)) {
+	if (once_in(k, 2)) {
 		connect_to(k, thing);
 	} else if (has_room(k, 1)) {
 		new = thing_new(k, KIND_TCP, end_new(k));
@@ -539,7 +527,7 @@ static void tcp_only(struct maker *k)
 	struct thing *thing;
 	struct end *peer;
 
-	if (one_in(k, 2)) {
+	if (once_in(k, 2)) {
 		listening(k);
 		return;
 	}
@@ -552,9 +540,9 @@ static void tcp_only(struct maker *k)
 	case 1:
 		if (peer->filled)
 			return;
-		say(k, "urgent %s \"%s\"", thing->name, one_in(k, 2) ? "u" : "vw");
+		say(k, "urgent %s \"%s\"", thing->name, once_in(k, 2) ? "u" : "vw");
 		for (uint32_t i = 0; i < k->things; i++)
-			if (&k->end[k->thing[i].end] == peer && one_in(k, 2))
+			if (&k->end[k->thing[i].end] == peer && once_in(k, 2))
 				say(k, "poll %s IN|OUT|PRI|RDHUP", k->thing[i].name);
 		return;
 	case 2:
@@ -613,7 +601,7 @@ static void lifetime(struct maker *k)
 		copy = copy_of(k, thing);
 		say(k, "dup %s %s", thing->name, copy->name);
 		/* Registered again, by another number: epoll(7), Q1. */
-		if (one_in(k, 3))
+		if (once_in(k, 3))
 			say(k, "add %s %s IN|OUT", some(k, KIND_EPOLL)->name, copy->name);
 		return;
 	case 2:
@@ -647,12 +635,12 @@ static void look(struct maker *k)
 {
 	char text[48];
 
-	if (one_in(k, 3))
+	if (once_in(k, 3))
 		say(k, "interest %s", some(k, KIND_EPOLL)->name);
 	else
 		say(k, "poll %s %s", any(k)->name,
-		    one_in(k, 2) ? "IN|OUT|PRI|RDHUP|RDNORM|RDBAND|WRNORM|WRBAND"
-				 : mask(k, text, sizeof(text)));
+		    once_in(k, 2) ? "IN|OUT|PRI|RDHUP|RDNORM|RDBAND|WRNORM|WRBAND"
+				  : mask(k, text, sizeof(text)));
 }
 
 /* Instances in instances: as deep as they may be, and so often that the paths run out. */
@@ -662,12 +650,12 @@ static void nest(struct maker *k)
 	uint32_t depth = 1 + below(k, 6);
 
 	for (uint32_t i = 0; i < depth && has_room(k, 2); i++) {
-		if (one_in(k, 2)) {
+		if (once_in(k, 2)) {
 			make_one(k, KIND_EPOLL, "epoll", "");
 			outer = &k->thing[k->things - 1];
 		}
-		say(k, "add %s %s IN%s", outer->name, inner->name, one_in(k, 3) ? "|ET" : "");
-		if (one_in(k, 2) && has_room(k, 1)) {
+		say(k, "add %s %s IN%s", outer->name, inner->name, once_in(k, 3) ? "|ET" : "");
+		if (once_in(k, 2) && has_room(k, 1)) {
 			struct thing *copy = copy_of(k, inner);
 
 			say(k, "dup %s %s", inner->name, copy->name);
@@ -710,9 +698,9 @@ static void timers(struct maker *k)
 {
 	const char *timer = some(k, KIND_TIMER)->name;
 
-	if (one_in(k, 5))
+	if (once_in(k, 5))
 		say(k, "disarm %s", timer);
-	else if (one_in(k, 2))
+	else if (once_in(k, 2))
 		say(k, "arm %s %u", timer, 1 + below(k, 8));
 	else
 		say(k, "arm %s %u every %u", timer, 1 + below(k, 6), 2 + below(k, 6));
@@ -749,9 +737,9 @@ static void processes(struct maker *k)
 {
 	uint32_t which = below(k, SLEEPERS_MAX);
 
-	if (one_in(k, 2)) {
+	if (once_in(k, 2)) {
 		child(k);
-	} else if (one_in(k, 2) && k->children < 3) {
+	} else if (once_in(k, 2) && k->children < 3) {
 		say(k, "fork p%u", k->children++);
 	} else if (which < k->children && !k->ended[which]) {
 		k->ended[which] = true;
@@ -772,9 +760,9 @@ static void waiters(struct maker *k)
 		    limits[below(k, 5)], 1 + below(k, 6));
 	else if (k->waiters > 0)
 		say(k, "%s z%u",
-		    one_in(k, 8)   ? "interrupt"
-		    : one_in(k, 3) ? "asleep"
-				   : "woken",
+		    once_in(k, 8)   ? "interrupt"
+		    : once_in(k, 3) ? "asleep"
+				    : "woken",
 		    below(k, k->waiters));
 }
 
@@ -782,11 +770,11 @@ static void of_mode(struct maker *k)
 {
 	if (k->mode == PROGRAM_TCP)
 		tcp_only(k);
-	else if (k->mode == PROGRAM_TIME && one_in(k, 4))
+	else if (k->mode == PROGRAM_TIME && once_in(k, 4))
 		waiters(k);
 	else if (k->mode == PROGRAM_TIME)
 		timers(k);
-	else if (k->mode == PROGRAM_WAITERS && one_in(k, 3))
+	else if (k->mode == PROGRAM_WAITERS && once_in(k, 3))
 		processes(k);
 	else if (k->mode == PROGRAM_WAITERS)
 		waiters(k);
@@ -816,7 +804,7 @@ static void step(struct maker *k)
 		make(k);
 	else if (what > 94)
 		of_mode(k);
-	else if (one_in(k, 2))
+	else if (once_in(k, 2))
 		seldom(k);
 }
 
@@ -836,7 +824,7 @@ static void make_all(struct maker *k)
 void program_make(struct program *program, uint64_t seed, enum program_mode mode)
 {
 	struct maker maker = { .program = program,
-			       .state = seed * 64 + (uint64_t)mode,
+			       .choices = choices_of_seed(seed * 64 + (uint64_t)mode),
 			       .mode = mode };
 
 	make_all(&maker);
@@ -845,15 +833,12 @@ void program_make(struct program *program, uint64_t seed, enum program_mode mode
 void program_of_bytes(struct program *program, const uint8_t *bytes, size_t size,
 		      enum program_mode mode)
 {
-	struct maker maker = { .program = program,
-			       .state = (uint64_t)mode,
-			       .bytes = bytes,
-			       .size = size,
-			       .mode = mode };
+	uint64_t seed = (uint64_t)mode;
+	struct maker maker = { .program = program, .mode = mode };
 
 	/* Of few bytes, so that the others can change without all that follows them. */
-	for (size_t i = 0; i < size && i < 2; i++)
-		maker.state = maker.state << 8 | *maker.bytes++;
-	maker.size -= size < 2 ? size : 2;
+	for (size_t i = 0; i < 2 && size > 0; i++, size--)
+		seed = seed << 8 | *bytes++;
+	maker.choices = (struct choices){ .bytes = bytes, .left = size, .state = seed };
 	make_all(&maker);
 }
