@@ -118,10 +118,12 @@ static bool step(struct simulation *s)
 	if (!echo_next(s->engine, &action))
 		return false;
 	result = server_perform(s, &action);
-	echo_complete(s->engine, &action, &result);
 	if (s->figures.server_calls > CALLS_MOST)
 		sim_found(s, "endless", "%" PRIu64 " calls", s->figures.server_calls);
-	return s->finding->name == NULL;
+	if (s->finding->name != NULL)
+		return false;
+	echo_complete(s->engine, &action, &result);
+	return true;
 }
 
 /* Whoever is left sees how it ends, as when a process ends. */

@@ -78,6 +78,12 @@ void sim_judge_announced(struct simulation *s, uint64_t token)
 	peer->waiting_from = s->accepted;
 }
 
+/* A number that the engine makes up may be any. */
+static bool is_open(const struct simulation *s, int32_t fd)
+{
+	return fd >= 0 && (uint32_t)fd < s->plan.model.descriptors && s->peers[fd].open;
+}
+
 /* Who was announced has its turn before anybody else has had more than a few. */
 void sim_judge_served(struct simulation *s, const struct echo_action *action)
 {
@@ -88,10 +94,12 @@ void sim_judge_served(struct simulation *s, const struct echo_action *action)
 
 	if (action->op < ECHO_OP_WATCH || action->op > ECHO_OP_CLOSE)
 		return;
-	peer = &s->peers[action->handle];
-	if (!peer->open)
+	if (!is_open(s, action->handle)) {
 		sim_found(s, "handle-closed", "%s of %" PRId32, echo_op_name(action->op),
 			  action->handle);
+		return;
+	}
+	peer = &s->peers[action->handle];
 	others = peer->waiting_with + (s->accepted - peer->waiting_from);
 	if (peer->waiting && s->spent - peer->waiting_since > STARVED_TURNS * turn * (others + 2))
 		sim_found(s, "starved", "c%" PRIu32 " while others cost %" PRIu64, peer->number,

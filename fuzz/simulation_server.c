@@ -364,9 +364,11 @@ static void trace(struct simulation *s, const struct echo_action *action,
 /* What the server does to a connection is news for its client: bytes, room, or the end. */
 struct echo_result server_perform(struct simulation *s, const struct echo_action *action)
 {
-	struct echo_result result;
+	struct echo_result result = { .outcome = ECHO_DONE, .handle = -1 };
 
 	sim_judge_served(s, action);
+	if (s->finding->name != NULL)
+		return result;
 	result = perform(s, action);
 	s->figures.server_calls++;
 	s->now += 1 + choose(&s->choices, s->plan.call_ns);

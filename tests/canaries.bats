@@ -48,6 +48,17 @@ fuzzed() {
 	[ "${BASH_REMATCH[1]}" -ge 35 ]
 }
 
+@test "ECHO-139: the oracles of the simulated world have canaries as well" {
+	run ci/canaries --oracles --out "$BATS_TEST_TMPDIR/none"
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[[ $output == *'fuzz/simulation.c: endless: '*'(full-not-paused)'* ]]
+	[[ $output == *'fuzz/simulation_client.c: end-before-echo: (world-end-overtakes)'* ]]
+	[[ $output == *'fuzz/simulation_judge.c: reset-and-not-closed: (reset-not-latched)'* ]]
+	[[ $output == *'fuzz/simulation_server.c: stop-hangs: '*'(drain-overslept)'* ]]
+	[[ $output == *'fuzz/simulation_judge.c: leaked-buffers: nobody: of an engine that has stopped'* ]]
+}
+
 @test "ECHO-139: a canary whose lines the code has left behind is refused, and told where" {
 	plant '-	e->buffers_used += 2;'
 	refused ':6: these lines stand nowhere in src/core/pool.c, not once: e->buffers_used += 2;'
