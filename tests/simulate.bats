@@ -37,11 +37,42 @@ setup() {
 	assert_line --regexp '^[0-9]+ runs, .* ([2-9]|[0-9]{2,})\.[0-9] virtual hours; 0 found$'
 }
 
+@test "ECHO-147: at least one run is played, and --all goes on from there" {
+	run tests/simulate --seconds 0.000001
+	assert_success
+	assert_line --regexp '^[1-9][0-9]* runs, .*; 0 found$'
+	run tests/simulate --runs 2 --all
+	assert_success
+	assert_line --regexp '^2 runs, .*; 0 found$'
+	run tests/simulate --seed 18446744073709551615
+	assert_success
+	assert_line --regexp '^1 runs, .*; 0 found$'
+}
+
 @test "ECHO-71: wrong usage of tests/simulate gives one line, and exit status 2" {
-	run tests/simulate --runs many
+	refuses() {
+		run tests/simulate "${@:2}"
+		assert_failure 2
+		assert_output "simulate: $1 (see --help)"
+	}
+	for value in many 0 ' 5' +5 1.5; do
+		refuses "--runs: '$value' is no whole number from 1 up" --runs "$value"
+	done
+	for value in -1 ' -5' 18446744073709551616 ''; do
+		refuses "--seed: '$value' is no whole number from 0 up" --seed "$value"
+	done
+	for option in --hours --seconds; do
+		for value in 0 -1 inf nan soon; do
+			refuses "$option: '$value' is no number above 0" "$option" "$value"
+		done
+	done
+	refuses '--seed: it plays one run, and goes with no other option' --runs 3 --seed 7
+	refuses "unexpected 'now'" now
+}
+
+@test "ECHO-146: a run that cannot be told is not one that found nothing" {
+	full() { tests/simulate --runs 1 >/dev/full; }
+	run full
 	assert_failure 2
-	assert_output "simulate: --runs: 'many' is no number of at least 0 (see --help)"
-	run tests/simulate now
-	assert_failure 2
-	assert_output "simulate: unexpected 'now' (see --help)"
+	assert_output 'simulate: standard output: No space left on device'
 }
