@@ -16,7 +16,7 @@
 
 #include "versus.h"
 
-enum { EXIT_DIFFERENT = 1, EXIT_CANNOT_RUN = 2 };
+enum { EXIT_DIFFERENT = 1, EXIT_CANNOT_RUN = 2, SECONDS_DEFAULT = 10 };
 
 static const double PROGRESS_SECONDS = 5, SHORTEN_SECONDS = 30;
 
@@ -52,7 +52,7 @@ static const char usage[] =
 	"                         time     these without TCP, and timers; time passes\n"
 	"                         waiters  threads that are blocked, and processes\n"
 	"                         all      each of them for as long as the others\n"
-	"  --seconds SECONDS    how long (10)\n"
+	"  --seconds SECONDS    how long (10; with --programs: as long as they take)\n"
 	"  --seed NUMBER        of the first program (1); the others follow\n"
 	"  --programs COUNT     so many of them\n"
 	"  --differences COUNT  ends after so many (1)\n"
@@ -73,6 +73,15 @@ __attribute__((format(printf, 1, 2))) static _Noreturn void refuse(const char *f
 	va_end(arguments);
 	fputs(" (see differ --help)\n", stderr);
 	exit(EXIT_CANNOT_RUN);
+}
+
+/* What cannot be told was not compared. */
+static int finish(int status)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return status;
+	fprintf(stderr, "differ: standard output: %s\n", strerror(errno));
+	return EXIT_CANNOT_RUN;
 }
 
 static enum program_mode mode_of(const char *text)
@@ -100,8 +109,8 @@ static double seconds_of(const char *text)
 	char *end;
 	double value = strtod(text, &end);
 
-	if (*text < '0' || *text > '9' || *end != '\0' || !isfinite(value))
-		refuse("--seconds expects a number, not '%s'", text);
+	if (*text < '0' || *text > '9' || *end != '\0' || !isfinite(value) || value <= 0)
+		refuse("--seconds expects a number above 0, not '%s'", text);
 	return value;
 }
 
@@ -115,11 +124,9 @@ static struct options take_options(int argc, char **argv)
 					       { "print", no_argument, NULL, 'p' },
 					       { "help", no_argument, NULL, 'h' },
 					       { NULL, 0, NULL, 0 } };
-	struct options options = { .seed = 1,
-				   .programs = UINT64_MAX,
-				   .seconds = 10,
-				   .mode = PROGRAM_SYNC,
-				   .differences = 1 };
+	struct options options = {
+		.seed = 1, .programs = UINT64_MAX, .mode = PROGRAM_SYNC, .differences = 1
+	};
 	int option;
 
 	while ((option = getopt_long(argc, argv, "", names, NULL)) != -1) {
@@ -129,16 +136,16 @@ static struct options take_options(int argc, char **argv)
 			options.seconds = seconds_of(optarg);
 		if (option == 's')
 			options.seed = number_of("seed", optarg, 0);
-		if (option == 'n') {
+		if (option == 'n')
 			options.programs = number_of("programs", optarg, 1);
-			options.seconds = INFINITY;
-		}
 		if (option == 'd')
 			options.differences = number_of("differences", optarg, 1);
 		if (option == 'p')
 			options.print = true;
-		if (option == 'h')
-			exit(fputs(usage, stdout) < 0 ? EXIT_CANNOT_RUN : EXIT_SUCCESS);
+		if (option == 'h') {
+			fputs(usage, stdout);
+			exit(finish(EXIT_SUCCESS));
+		}
 		if (option == '?')
 			exit(EXIT_CANNOT_RUN);
 	}
@@ -146,6 +153,8 @@ static struct options take_options(int argc, char **argv)
 		refuse("it takes no '%s'", argv[optind]);
 	if (options.print && options.mode == 0)
 		refuse("--print is of one mode");
+	if (options.seconds == 0)
+		options.seconds = options.programs == UINT64_MAX ? SECONDS_DEFAULT : INFINITY;
 	return options;
 }
 
@@ -186,6 +195,7 @@ static void print_program(const struct options *options)
 	static struct program program;
 	static bool left_out[PROGRAM_LINES_MAX];
 
+	printf("# --mode %s --seed %" PRIu64 "\n", mode_names[options->mode], options->seed);
 	program_make(&program, options->seed, options->mode);
 	versus_print(stdout, &program, left_out, NULL);
 }
@@ -264,6 +274,15 @@ static enum program_mode next_mode(void)
 	return next;
 }
 
+/* At least one: of no program nothing can be said. */
+static bool goes_on(const struct options *options)
+{
+	if (programs_played() == 0)
+		return true;
+	return found < options->differences && programs_played() < options->programs &&
+	       versus_now() - begun < options->seconds;
+}
+
 int main(int argc, char **argv)
 {
 	struct options options = take_options(argc, argv);
@@ -271,7 +290,7 @@ int main(int argc, char **argv)
 
 	if (options.print) {
 		print_program(&options);
-		return EXIT_SUCCESS;
+		return finish(EXIT_SUCCESS);
 	}
 	if (!versus_open())
 		refuse("out of memory");
@@ -285,8 +304,7 @@ int main(int argc, char **argv)
 	begun = versus_now();
 	for (int i = 0; i < PROGRAM_MODES; i++)
 		turns[i].seed = options.seed;
-	while (legal && stopped == 0 && found < options.differences &&
-	       programs_played() < options.programs && versus_now() - begun < options.seconds) {
+	while (legal && stopped == 0 && goes_on(&options)) {
 		double start = versus_now();
 
 		mode_now = all ? next_mode() : options.mode;
@@ -303,5 +321,5 @@ int main(int argc, char **argv)
 			       " of them in part\n",
 			       mode_names[i], turns[i].programs, turns[i].seconds,
 			       turns[i].in_part);
-	return !legal ? EXIT_CANNOT_RUN : found > 0 ? EXIT_DIFFERENT : EXIT_SUCCESS;
+	return finish(!legal ? EXIT_CANNOT_RUN : found > 0 ? EXIT_DIFFERENT : EXIT_SUCCESS);
 }
