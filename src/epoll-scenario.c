@@ -2,6 +2,7 @@
  * epoll-scenario: plays scenarios on the live kernel, or against a live echo server, and judges
  * what happens. Exit status: 0 all passed, 1 some failed, 2 cannot run.
  */
+#include "scenario/json.h"
 #include "scenario/kernel.h"
 #include "scenario/live.h"
 #include "scenario/on_model.h"
@@ -23,19 +24,32 @@
 #define EPOLL_ECHO_VERSION "unreleased"
 #endif
 
-/*
- * All scenarios of spec/epoll/, for --conformance: the assembler takes the files in as they are. Each
- * heading has to follow a blank line, so the files are parted by one.
- */
-extern const char clauses_begin[], clauses_end[]; /* one text; not ended by NUL */
+/* All scenarios of spec/epoll/, for --conformance: the assembler takes the files in as they are. */
+#define TAKE(group) \
+	extern const char clauses_##group[]; \
+	__asm__(".pushsection .rodata\n" \
+		"clauses_" #group ":\n\t" \
+		".incbin \"spec/epoll/" #group ".scenario\"\n\t" \
+		".byte 0\n\t" \
+		".popsection")
 
-#define TAKE(group) ".incbin \"spec/epoll/" group ".scenario\"\n\t.ascii \"\\n\"\n\t"
+TAKE(ctl);
+TAKE(wait);
+TAKE(lt);
+TAKE(et);
+TAKE(tcp);
+TAKE(objects);
+TAKE(entries);
 
-__asm__(".pushsection .rodata\n\t"
-	".global clauses_begin\nclauses_begin:\n\t" TAKE("ctl") TAKE("wait") TAKE("lt") TAKE("et")
-		TAKE("tcp") TAKE("objects") TAKE("entries") ".global clauses_end\nclauses_end:\n\t"
-							    ".byte 0\n\t"
-							    ".popsection");
+#define TAKEN(group) \
+	{ \
+		"spec/epoll/" #group ".scenario", clauses_##group \
+	}
+
+static const struct {
+	const char *file, *text;
+} clauses[] = { TAKEN(ctl), TAKEN(wait),    TAKEN(lt),     TAKEN(et),
+		TAKEN(tcp), TAKEN(objects), TAKEN(entries) };
 
 enum { ON_KERNEL = 1, ON_MODEL = 2, ON_BOTH = ON_KERNEL | ON_MODEL };
 enum { EXIT_CANNOT_RUN = 2, TIMEOUT_DEFAULT_MS = 20000, TIMEOUT_MAX_MS = 3600000, HOST_MAX = 64 };
@@ -89,6 +103,18 @@ static bool only_list, conformance, json;
 static int usage_error(const char *message, const char *value)
 {
 	fprintf(stderr, "epoll-scenario: %s%s (see --help)\n", message, value);
+	return EXIT_CANNOT_RUN;
+}
+
+/* Of a pipe that nobody reads any more nothing is said, as when SIGPIPE ends a program. */
+static int finish(int status)
+{
+	int error = fflush(stdout) != 0 ? errno : tap_error();
+
+	if (error == 0)
+		return status;
+	if (error != EPIPE)
+		fprintf(stderr, "epoll-scenario: standard output: %s\n", strerror(error));
 	return EXIT_CANNOT_RUN;
 }
 
@@ -183,7 +209,8 @@ static int print_usage(void)
 	fputs(usage, stdout);
 	for (uint32_t i = 0; call_syntax(i) != NULL; i++)
 		printf("  %s\n", call_syntax(i));
-	return fputs(usage_end, stdout) < 0 || fflush(stdout) != 0 ? EXIT_CANNOT_RUN : EXIT_SUCCESS;
+	fputs(usage_end, stdout);
+	return finish(EXIT_SUCCESS);
 }
 
 /* Returns an exit status, or -1 to go on. */
@@ -220,9 +247,10 @@ static int take_options(int argc, char **argv, struct live_options *options)
 			only_list = true;
 		if (option == 'h')
 			return print_usage();
-		if (option == 'v')
-			return puts("epoll-scenario " EPOLL_ECHO_VERSION) < 0 ? EXIT_CANNOT_RUN
-									      : EXIT_SUCCESS;
+		if (option == 'v') {
+			puts("epoll-scenario " EPOLL_ECHO_VERSION);
+			return finish(EXIT_SUCCESS);
+		}
 		if (option == '?')
 			return EXIT_CANNOT_RUN;
 	}
@@ -282,6 +310,14 @@ static bool load(const char *name)
 	if (!good)
 		return false;
 	return parse_text(is_stdin ? "stdin" : name, text, len);
+}
+
+static bool load_clauses(void)
+{
+	for (size_t i = 0; i < sizeof clauses / sizeof clauses[0]; i++)
+		if (!parse_text(clauses[i].file, clauses[i].text, strlen(clauses[i].text)))
+			return false;
+	return true;
 }
 
 /* Playing. */
@@ -438,32 +474,15 @@ static void tell_groups(void)
 	putchar('\n');
 }
 
-/* JSON (RFC 8259) wants quotes, backslashes and control characters escaped. */
-static void put_json(const char *at, size_t len)
-{
-	putchar('"');
-	for (size_t i = 0; i < len; i++) {
-		unsigned char byte = (unsigned char)at[i];
-
-		if (byte < ' ')
-			printf("\\u%04x", byte);
-		else if (byte == '"' || byte == '\\')
-			printf("\\%c", byte);
-		else
-			putchar(byte);
-	}
-	putchar('"');
-}
-
 static void list_as_json(void)
 {
 	for (uint32_t i = 0; i < script.scenarios_count; i++) {
 		const struct scenario *scenario = &script.scenarios[i];
 
 		printf("%s{\"name\": ", i == 0 ? "[" : ",\n ");
-		put_json(scenario->name.at, scenario->name.len);
+		json_put(scenario->name.at, scenario->name.len);
 		printf(", \"file\": ");
-		put_json(scenario->file, strlen(scenario->file));
+		json_put(scenario->file, strlen(scenario->file));
 		printf(", \"line\": %" PRIu32 "}", scenario->line);
 	}
 	puts("]");
@@ -475,7 +494,7 @@ static int list(void)
 		list_as_json();
 	for (uint32_t i = 0; !json && i < script.scenarios_count; i++)
 		printf("%.*s\n", (int)script.scenarios[i].name.len, script.scenarios[i].name.at);
-	return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_CANNOT_RUN;
+	return finish(EXIT_SUCCESS);
 }
 
 static int play(const struct live_options *options)
@@ -487,7 +506,7 @@ static int play(const struct live_options *options)
 	if (on_server ? !live : !kernel_open())
 		return usage_error("out of memory", "");
 	tap_plan(script.scenarios_count);
-	for (uint32_t i = 0; i < script.scenarios_count; i++) {
+	for (uint32_t i = 0; i < script.scenarios_count && tap_error() == 0; i++) {
 		const struct scenario *scenario = &script.scenarios[i];
 		enum outcome_how how = OUTCOME_SKIPPED;
 
@@ -509,7 +528,7 @@ static int play(const struct live_options *options)
 		tell_groups();
 	if (live)
 		live_close(live);
-	return ferror(stdout) ? EXIT_CANNOT_RUN : status;
+	return finish(status);
 }
 
 /* As many connections as the hard limit allows; where that is not enough, connect says so. */
@@ -530,8 +549,7 @@ int main(int argc, char **argv)
 
 	if (status >= 0)
 		return status;
-	if (conformance &&
-	    !parse_text("clauses", clauses_begin, (size_t)(clauses_end - clauses_begin)))
+	if (conformance && !load_clauses())
 		return EXIT_CANNOT_RUN;
 	while (optind < argc)
 		if (!load(argv[optind++]))

@@ -17,6 +17,10 @@ play() {
 	run --separate-stderr "$SCENARIO" "$@" it.scenario
 }
 
+# Commands whose output cannot be written.
+full() { "$@" >/dev/full; }
+closed() { "$@" >&-; }
+
 # The only point failed, at this line, with these two.
 assert_condemned() {
 	assert_failure 1
@@ -80,6 +84,27 @@ assert_condemned() {
 	assert_equal "$stderr" 'it.scenario:3:15: expected an errno such as ENOENT'
 	play <<<$'epoll e\nfrobnicate e'
 	assert_equal "$stderr" "it.scenario:3:1: expected a step, such as 'epoll NEW' (see --help)"
+	play <<<$'frobnicate e'
+	assert_equal "$stderr" \
+		"it.scenario:2:1: expected a step, such as 'epoll NEW', or 'connect NAME' about a live server (see --help)"
+	play <<<$'epoll e\nwait e -> '
+	assert_equal "$stderr" 'it.scenario:3:11: expected what is observed: EVENTS, or an errno'
+	play <<<$'socket s\nlisten s\nconnect c s ->'
+	assert_equal "$stderr" 'it.scenario:4:15: expected what is observed: connected|pending|refused, or an errno'
+}
+
+@test "ECHO-111: output that cannot be written is told, and exit status 2" {
+	printf '# it\nepoll e\n' >"$BATS_TEST_TMPDIR/it.scenario"
+	cd "$BATS_TEST_TMPDIR"
+	for words in it.scenario '--show it.scenario' '--list it.scenario' --conformance --help --version; do
+		# shellcheck disable=SC2086
+		run full "$SCENARIO" $words
+		assert_failure 2
+		assert_output 'epoll-scenario: standard output: No space left on device'
+	done
+	run closed "$SCENARIO" it.scenario
+	assert_failure 2
+	assert_output 'epoll-scenario: standard output: Bad file descriptor'
 }
 
 @test "ECHO-111: a scenario for another world is skipped, and says so" {
@@ -141,6 +166,15 @@ assert_condemned() {
 	assert_failure 2
 }
 
+@test "ECHO-141: a clause has its place in spec/epoll, also where that is not" {
+	cd "$BATS_TEST_DIRNAME/.."
+	"$SCENARIO" --list --json spec/epoll/*.scenario | tr -d '[]' | sed 's/,$//; s/^ //' | sort >"$BATS_TEST_TMPDIR/there"
+	cd "$BATS_TEST_TMPDIR"
+	"$SCENARIO" --list --json --conformance | tr -d '[]' | sed 's/,$//; s/^ //' | sort >here
+	[ -s here ]
+	diff there here
+}
+
 @test "ECHO-141: in an empty root, what needs /proc or /dev is skipped and the rest holds" {
 	[ "$(id -u)" -eq 0 ] || skip 'chroot needs root'
 	make -s -C "$BATS_TEST_DIRNAME/.." static >/dev/null 2>&1
@@ -165,6 +199,38 @@ assert_condemned() {
 	assert_output "[{'name': 'a \"name\"', 'file': '$BATS_TEST_TMPDIR/it.scenario', 'line': 1}]"
 	run --separate-stderr "$SCENARIO" --json "$BATS_TEST_TMPDIR/it.scenario"
 	assert_failure 2
+}
+
+@test "ECHO-111: whatever bytes a name has, --list --json is JSON" {
+	cd "$BATS_TEST_TMPDIR"
+	while read -r bytes expected; do
+		printf '# %b\nepoll e\n' "$bytes" >it.scenario
+		"$SCENARIO" --list --json it.scenario >listed
+		run python3 -c 'import json; print(ascii(json.load(open("listed", "rb"))[0]["name"]))'
+		assert_success
+		assert_output "'$expected'"
+	done <<-'END'
+		\xc3\xa9 \xe9
+		\xe2\x82\xac \u20ac
+		\xf0\x9f\x98\x80 \U0001f600
+		\xffa\xfe \ufffda\ufffd
+		a\xc3 a\ufffd
+		\xc3( \ufffd(
+		\xc0\xaf \ufffd\ufffd
+		\xed\xa0\x80 \ufffd\ufffd\ufffd
+		\xf4\x90\x80\x80 \ufffd\ufffd\ufffd\ufffd
+		\xe2\x82 \ufffd\ufffd
+		\xe2\x82( \ufffd\ufffd(
+		a\x01b a\x01b
+	END
+}
+
+@test "ECHO-111: tabs, ends of lines as on Windows and no end of the last line are no errors" {
+	for text in 'epoll e\r\nwait e -> nothing\r\n' '\tepoll\te\t\n\n\twait e\t->\tnothing\t\n' 'epoll e\nwait e -> nothing'; do
+		run "$SCENARIO" - < <(printf '# it\r\n%b' "$text")
+		assert_success
+		assert_output $'1..1\nok 1 - it'
+	done
 }
 
 @test "ECHO-142: the model answers two thousand random programs as the kernel does" {
@@ -268,4 +334,23 @@ assert_condemned() {
 		refute_line --regexp '^ok'
 		assert_line --partial 'seen: it is never full'
 	done
+}
+
+@test "ECHO-142: differ prints a program as a scenario, and refuses what it cannot do" {
+	differ=$BATS_TEST_DIRNAME/../build/fuzz/differ
+	for mode in sync tcp time waiters; do
+		"$differ" --print --mode "$mode" --seed 7 >"$BATS_TEST_TMPDIR/it.scenario"
+		run "$SCENARIO" --show "$BATS_TEST_TMPDIR/it.scenario"
+		assert_success
+		assert_line --index -1 "ok 1 - --mode $mode --seed 7"
+	done
+	run "$differ" --seconds 0.000001
+	assert_success
+	assert_output --regexp '^[1-9][0-9]* programs, '
+	run "$differ" --seconds 0
+	assert_failure 2
+	assert_output "differ: --seconds expects a number above 0, not '0' (see differ --help)"
+	run full "$differ" --programs 1
+	assert_failure 2
+	assert_output 'differ: standard output: No space left on device'
 }

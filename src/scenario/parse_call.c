@@ -456,6 +456,10 @@ static bool take_observation(struct parser *p, const char *syntax)
 	struct seen *seen = &p->call->expected;
 
 	*seen = (struct seen){ 0 };
+	lex_skip_blanks(p);
+	if (p->at == p->end)
+		return lex_fail(p, p->at, "what is observed: %.*s, or an errno",
+				(int)strcspn(syntax, "]"), syntax);
 	if (take_errno(p, seen))
 		return true;
 	if (is(syntax, "EVENTS"))

@@ -464,10 +464,14 @@ static const struct verb *take_verb(struct parser *p)
 	for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++)
 		if (lex_accept(p, verbs[i].word))
 			return &verbs[i];
-	lex_fail(p, p->at,
-		 "a step: connect, write, urgent, echo, roundtrips, fill, read, shutdown, close, "
-		 "reset, "
-		 "flood, stop, storm, wait, print or run");
+	if (p->scenario->steps_count == 0) /* of which kind it is to be is not known */
+		lex_fail(
+			p, p->at,
+			"a step, such as 'epoll NEW', or 'connect NAME' about a live server (see --help)");
+	else
+		lex_fail(p, p->at,
+			 "a step: connect, write, urgent, echo, roundtrips, fill, read, shutdown, "
+			 "close, reset, flood, stop, storm, wait, print or run");
 	return NULL;
 }
 

@@ -1,12 +1,27 @@
 #include "tap.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+
+static int error; /* the first one; later ones are echoes of it */
+
+int tap_error(void)
+{
+	return error;
+}
+
+/* Line by line, so that who watches sees how far it is. */
+static void flush(void)
+{
+	if (fflush(stdout) != 0 && error == 0)
+		error = errno;
+}
 
 void tap_plan(uint32_t count)
 {
 	printf("1..%" PRIu32 "\n", count);
-	fflush(stdout);
+	flush();
 }
 
 /* A "#" in a description would begin a directive, such as TODO. */
@@ -24,18 +39,18 @@ void tap_point(bool ok, uint32_t number, const char *name, size_t len)
 {
 	put_point(ok, number, name, len);
 	putchar('\n');
-	fflush(stdout);
+	flush();
 }
 
 void tap_skip(uint32_t number, const char *name, size_t len, const char *reason)
 {
 	put_point(true, number, name, len);
 	printf(" # SKIP %s\n", reason);
-	fflush(stdout);
+	flush();
 }
 
 void tap_comment(const char *text)
 {
 	printf("# %s\n", text);
-	fflush(stdout);
+	flush();
 }

@@ -17,4 +17,7 @@ void tap_skip(uint32_t number, const char *name, size_t len, const char *reason)
 /* A line of diagnostics. */
 void tap_comment(const char *text);
 
+/* Why one of these could not be written: the errno of the first; 0: all were. */
+int tap_error(void);
+
 #endif
