@@ -186,6 +186,17 @@ assert_condemned() {
 	assert_line --index -1 --regexp '^# all +[0-9]+ of [0-9]+ clauses hold, [0-9]+ skipped, on Linux '
 	run ls "$BATS_TEST_TMPDIR/root"
 	assert_output epoll-scenario
+	run chroot --userspec=65534:65534 "$BATS_TEST_TMPDIR/root" /epoll-scenario --conformance
+	assert_success
+	assert_line --partial '# SKIP a folder that can be written to is not there'
+}
+
+@test "ECHO-141: where the loopback is down, what needs it is skipped and the rest holds" {
+	unshare -n true 2>/dev/null || skip 'unshare -n needs root'
+	run unshare -n "$SCENARIO" --conformance
+	assert_success
+	assert_line --partial '# SKIP a loopback interface that is up is not there'
+	assert_line --regexp '^# EPOLL-PIP +11 of 11 clauses hold$'
 }
 
 @test "ECHO-111: --list names the scenarios of files" {

@@ -49,9 +49,9 @@ enum world_answer kernel_failed(struct seen *seen)
 	return WORLD_DONE;
 }
 
-enum world_answer kernel_missing(struct note *why, const char *path)
+enum world_answer kernel_missing(struct note *why, const char *what)
 {
-	note_add(why, "%s is not there", path);
+	note_add(why, "%s is not there", what);
 	return WORLD_NOT_COVERED;
 }
 

@@ -438,9 +438,57 @@ static enum world_answer make_pidfd(struct kernel *k, const struct call *call, s
 	return make(k, call, (int)syscall(SYS_pidfd_open, thing->child, 0), seen);
 }
 
+/* Where open_scratch() may make one. */
+static bool has_folder(void)
+{
+	return access("/dev/shm", W_OK | X_OK) == 0 || access("/tmp", W_OK | X_OK) == 0 ||
+	       access(".", W_OK | X_OK) == 0;
+}
+
+/* A network namespace begins with a loopback that is down: network_namespaces(7). */
+static bool has_loopback(void)
+{
+	static bool asked, has;
+	int fd;
+
+	if (asked)
+		return has;
+	fd = socket(AF_INET, SOCK_DGRAM, 0);
+	has = connect_to(fd, 9) || errno != ENETUNREACH; /* discard; nothing is sent */
+	asked = fd >= 0;
+	if (fd >= 0)
+		close(fd);
+	return has;
+}
+
+/* What a call takes that is no part of epoll, and may not be there; NULL: it is. */
+static const char *missing(const struct call *call)
+{
+	switch (call->op) {
+	case CALL_TCP:
+	case CALL_UDP:
+	case CALL_CONNECT:
+		return has_loopback() ? NULL : "a loopback interface that is up";
+	case CALL_FIFO:
+	case CALL_FILE:
+	case CALL_INOTIFY:
+		return has_folder() ? NULL : "a folder that can be written to";
+	case CALL_PTY:
+		return access("/dev/ptmx", F_OK) == 0 ? NULL : "/dev/ptmx";
+	case CALL_NULL:
+		return access("/dev/null", F_OK) == 0 ? NULL : "/dev/null";
+	default:
+		return NULL;
+	}
+}
+
 enum world_answer kernel_make(struct kernel *k, const struct call *call, struct seen *seen,
 			      struct note *why)
 {
+	const char *lacks = missing(call);
+
+	if (lacks != NULL)
+		return kernel_missing(why, lacks);
 	switch (call->op) {
 	case CALL_TCP:
 		return make_tcp(k, call, seen, why);
@@ -485,8 +533,6 @@ enum world_answer kernel_make(struct kernel *k, const struct call *call, struct 
 	case CALL_INOTIFY:
 		return make_inotify(k, call, seen);
 	case CALL_PTY:
-		if (access("/dev/ptmx", F_OK) != 0)
-			return kernel_missing(why, "/dev/ptmx");
 		return make_pty(k, call, seen);
 	case CALL_PIDFD:
 		return make_pidfd(k, call, seen, why);
@@ -497,8 +543,6 @@ enum world_answer kernel_make(struct kernel *k, const struct call *call, struct 
 	case CALL_MEMFD:
 		return make(k, call, memfd_create("scenario", 0), seen);
 	case CALL_NULL:
-		if (access("/dev/null", F_OK) != 0)
-			return kernel_missing(why, "/dev/null");
 		return make(k, call, open("/dev/null", O_RDWR), seen);
 	case CALL_EPOLL:
 		return make(k, call, epoll_create1(0), seen);

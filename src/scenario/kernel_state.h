@@ -81,8 +81,8 @@ enum world_answer kernel_unnamed(struct note *why);
 /* errno as what was seen. */
 enum world_answer kernel_failed(struct seen *seen);
 
-/* A file of the system that is not there, such as proc(5) in an empty root. */
-enum world_answer kernel_missing(struct note *why, const char *path);
+/* Something of the system that is not there, such as proc(5) in an empty root. */
+enum world_answer kernel_missing(struct note *why, const char *what);
 bool kernel_has_proc(void);
 
 /* Gives a descriptor the number of its name. False: errno, and it is closed. */
