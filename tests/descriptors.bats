@@ -184,11 +184,21 @@ assert_condemned() {
 	assert_success
 	assert_line --partial '# SKIP /proc is not there'
 	assert_line --index -1 --regexp '^# all +[0-9]+ of [0-9]+ clauses hold, [0-9]+ skipped, on Linux '
+	skipped=$(grep -c '^ok .* # SKIP ' <<<"$output")
+	tr '\n' ' ' <"$BATS_TEST_DIRNAME/../README.md" | grep -F "in an empty root, without \`/proc\` and \`/dev\`, $skipped are skipped"
 	run ls "$BATS_TEST_TMPDIR/root"
 	assert_output epoll-scenario
 	run chroot --userspec=65534:65534 "$BATS_TEST_TMPDIR/root" /epoll-scenario --conformance
 	assert_success
 	assert_line --partial '# SKIP a folder that can be written to is not there'
+}
+
+@test "ECHO-141: the README says how many clauses the model holds" {
+	run "$SCENARIO" --conformance --on model
+	assert_success
+	[[ ${lines[-1]} =~ ^'# all '+([0-9]+)' of '[0-9]+' clauses hold, '([0-9]+)' skipped, on the model'$ ]]
+	tr '\n' ' ' <"$BATS_TEST_DIRNAME/../README.md" |
+		grep -F "it holds ${BASH_REMATCH[1]} of the clauses, and skips ${BASH_REMATCH[2]},"
 }
 
 @test "ECHO-141: where the loopback is down, what needs it is skipped and the rest holds" {
