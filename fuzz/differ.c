@@ -234,7 +234,7 @@ static void show_progress(void)
 	tell(stderr, "\r", " ");
 }
 
-/* False: the generator has made what is no scenario. */
+/* False: the generator has made what is no scenario, or what cannot be played here. */
 static bool play_one(enum program_mode mode, struct turn *turn)
 {
 	static struct program program;

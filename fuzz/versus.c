@@ -107,6 +107,10 @@ static bool play_step(const struct world *worlds[2], const struct call *call,
 	else
 		versus->why = "they differ";
 	versus->how = VERSUS_DIFFER;
+	if (!versus->contradicts && answers[0] == WORLD_NOT_COVERED) {
+		versus->how = VERSUS_REFUSED;
+		versus->why = "this kernel cannot be asked here";
+	}
 	tell(&versus->kernel, answers[0], &seen[0], &whys[0], names);
 	tell(&versus->model, answers[1], &seen[1], &whys[1], names);
 	return false;

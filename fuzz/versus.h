@@ -17,7 +17,8 @@ enum versus_how {
 	VERSUS_DIFFER,
 	VERSUS_LATE,   /* time went on so far that it decides; they agree until there */
 	VERSUS_RACE,   /* several threads were woken, and which runs first decides */
-	VERSUS_REFUSED /* it is no scenario: the generator is wrong */
+	VERSUS_REFUSED /* it is no scenario, so the generator is wrong; or something is not there that
+			  the kernel's world needs */
 };
 
 struct versus {

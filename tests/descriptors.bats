@@ -375,3 +375,12 @@ assert_condemned() {
 	assert_failure 2
 	assert_output 'differ: standard output: No space left on device'
 }
+
+@test "ECHO-142: where the kernel cannot be asked, the model does not differ from it" {
+	unshare -n true 2>/dev/null || skip 'unshare -n needs root'
+	run unshare -n "$BATS_TEST_DIRNAME/../build/fuzz/differ" --mode tcp --programs 50
+	assert_failure 2
+	assert_line --regexp '^# --mode tcp --seed [0-9]+: this kernel cannot be asked here$'
+	assert_line --partial '(a loopback interface that is up is not there)'
+	assert_line --regexp '^[0-9]+ programs, [0-9]+ steps, 0 differences, '
+}
