@@ -21,11 +21,6 @@ static bool readable(const struct conn *conn)
 	return (conn->latched & ECHO_IN) != 0;
 }
 
-static bool writable(const struct conn *conn)
-{
-	return (conn->latched & ECHO_OUT) != 0;
-}
-
 static void spend(struct conn *conn, unsigned readiness)
 {
 	conn->latched = (uint16_t)(conn->latched & ~readiness);
@@ -89,8 +84,11 @@ static void work(struct echo_engine *e, uint32_t id)
 /* A byte has moved: what was seen at the last check says nothing any more. */
 static void moved(struct echo_engine *e, uint32_t id)
 {
-	conn_at(e, id)->unacked = 0;
-	rearm(e, id);
+	struct conn *conn = conn_at(e, id);
+
+	conn->unacked = 0;
+	if (conn->timer != TIMER_NONE || e->draining || e->config.idle_ms > 0)
+		rearm(e, id);
 }
 
 /* Only the close is left. The first reason is kept: later ones are echoes of it. */
@@ -183,44 +181,37 @@ void conn_event(struct echo_engine *e, const struct echo_event *event)
 	work(e, id);
 }
 
+/* What there is to do in a state, once all that it needs is latched. Nothing is received that cannot
+ * be sent on. */
+static const struct {
+	uint8_t op, needs;
+} to_do[CONN_STATE_COUNT] = {
+	[CONN_OPENING] = { ECHO_OP_WATCH, 0 },
+	[CONN_RECEIVING] = { ECHO_OP_READ, ECHO_IN | ECHO_OUT },
+	[CONN_SENDING] = { ECHO_OP_WRITE, ECHO_OUT },
+	[CONN_PEEKED] = { ECHO_OP_WRITE, 0 },
+	[CONN_CONSUMING] = { ECHO_OP_CONSUME, 0 },
+	[CONN_ENDED] = { ECHO_OP_UNACKED, 0 },
+	[CONN_FINISHING] = { ECHO_OP_SHUTDOWN, 0 },
+	[CONN_LAST_ACK] = { ECHO_OP_UNACKED, ECHO_IN },
+	[CONN_PARTING] = { ECHO_OP_SHUTDOWN, 0 },
+	[CONN_LINGERING] = { ECHO_OP_DISCARD, ECHO_IN },
+	[CONN_CLOSING] = { ECHO_OP_CLOSE, 0 },
+};
+
 enum echo_op conn_op(const struct echo_engine *e, uint32_t id)
 {
 	const struct conn *conn = conn_at(e, id);
+	enum echo_op op = (enum echo_op)to_do[conn->state].op;
+	unsigned needs = to_do[conn->state].needs;
 
 	if (conn->checking)
 		return ECHO_OP_UNACKED;
-	switch ((enum conn_state)conn->state) {
-	case CONN_OPENING:
-		return ECHO_OP_WATCH;
-	case CONN_RECEIVING:
-		/* Nothing is received that cannot be sent on; but before we end a stream first, we
-		 * look whether something is unread. */
-		if (!readable(conn) || (!writable(conn) && !conn->ending))
-			return ECHO_OP_NONE;
-		return pool_empty(e) ? ECHO_OP_PEEK : ECHO_OP_READ;
-	case CONN_SENDING:
-		return writable(conn) ? ECHO_OP_WRITE : ECHO_OP_NONE;
-	case CONN_PEEKED:
-		return ECHO_OP_WRITE;
-	case CONN_CONSUMING:
-		return ECHO_OP_CONSUME;
-	case CONN_ENDED:
-		return ECHO_OP_UNACKED;
-	case CONN_FINISHING:
-	case CONN_PARTING:
-		return ECHO_OP_SHUTDOWN;
-	case CONN_LAST_ACK:
-		return readable(conn) ? ECHO_OP_UNACKED : ECHO_OP_NONE;
-	case CONN_LINGERING:
-		return readable(conn) ? ECHO_OP_DISCARD : ECHO_OP_NONE;
-	case CONN_CLOSING:
-		return ECHO_OP_CLOSE;
-	case CONN_NONE:
-	case CONN_FREE:
-	case CONN_STATE_COUNT:
-		break;
-	}
-	return ECHO_OP_NONE;
+	if (conn->ending)
+		needs = ECHO_IN; /* before we end a stream, we look whether something is unread */
+	if ((conn->latched & needs) != needs)
+		return ECHO_OP_NONE;
+	return op == ECHO_OP_READ && pool_empty(e) ? ECHO_OP_PEEK : op;
 }
 
 /* The engine has settled on `op`: what it takes is taken. */

@@ -108,43 +108,44 @@ static bool peeked(const struct echo_engine *e, uint32_t id)
 	return id < LISTENER && conn_at(e, id)->state == CONN_PEEKED;
 }
 
+static bool stopped(struct echo_engine *e)
+{
+	if (e->draining && e->connections == 0 && e->listener.state == LISTENER_CLOSED)
+		e->ending = ECHO_STOPPED;
+	return e->ending != ECHO_RUNNING;
+}
+
 /*
  * Decides on the next action. Each pass takes somebody without work out of a queue, or gives
  * somebody whose turn is over a new one at the end of the old queue, so it ends.
  */
 static void settle(struct echo_engine *e)
 {
-	if (e->draining && e->listener.state == LISTENER_CLOSED && e->connections == 0)
-		e->ending = ECHO_STOPPED;
-	if (e->ending != ECHO_RUNNING) {
+	uint32_t id;
+
+	if (stopped(e)) {
 		plan(e, ECHO_OP_NONE, NONE);
 		return;
 	}
-	for (;;) {
-		uint32_t id = queue_front(e);
-		enum echo_op op = id == NONE ? ECHO_OP_NONE : op_of(e, id);
+	while ((id = queue_front(e)) != NONE) {
+		enum echo_op op = op_of(e, id);
 
-		if (id != NONE && peeked(e, id)) {
+		if (peeked(e, id)) {
 			plan(e, op, id);
 			return;
 		}
-		if (e->report) {
-			plan(e, ECHO_OP_REPORT, NONE);
-			return;
-		}
-		if (id == NONE || e->round_left <= 0) {
-			plan(e, ECHO_OP_WAIT, NONE);
-			return;
-		}
+		if (e->report || e->round_left <= 0)
+			break;
 		if (op == ECHO_OP_NONE) {
 			queue_drained(e);
-		} else if (queue_front_spent(e)) {
+		} else if (queue_spent(e, id)) {
 			queue_turn_over(e);
 		} else {
 			plan(e, op, id);
 			return;
 		}
 	}
+	plan(e, e->report ? ECHO_OP_REPORT : ECHO_OP_WAIT, NONE);
 }
 
 static int32_t timeout_ms(const struct echo_engine *e)
@@ -297,7 +298,7 @@ void echo_complete(struct echo_engine *e, const struct echo_action *action,
 	} else if (e->op == ECHO_OP_REPORT) {
 		e->report = false;
 	} else {
-		queue_charge(e, cost(e, result));
+		queue_charge(e, e->id, cost(e, result));
 		if (e->id == LISTENER)
 			listener_complete(e, e->op, result);
 		else

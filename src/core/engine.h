@@ -120,13 +120,14 @@ static inline struct conn *conn_at(const struct echo_engine *e, uint32_t id)
 
 /* queue.c: who is served next */
 void queue_init(struct echo_engine *e);
-void queue_add(struct echo_engine *e, uint32_t id);  /* it has work; no change if it is queued */
-uint32_t queue_front(const struct echo_engine *e);   /* NONE: nobody has work */
-bool queue_front_spent(const struct echo_engine *e); /* has the front used up its turn? */
-void queue_charge(struct echo_engine *e, uint32_t cost); /* to the front's turn, and the round */
-void queue_drained(struct echo_engine *e);               /* the front has no work left */
-void queue_turn_over(struct echo_engine *e);             /* the front goes to the end of the line */
-void queue_drop(struct echo_engine *e);                  /* the front is gone */
+void queue_add(struct echo_engine *e, uint32_t id); /* it has work; no change if it is queued */
+uint32_t queue_front(const struct echo_engine *e);  /* NONE: nobody has work */
+bool queue_spent(const struct echo_engine *e, uint32_t front); /* has it used up its turn? */
+void queue_charge(struct echo_engine *e, uint32_t front,
+		  uint32_t cost);            /* to its turn, and the round */
+void queue_drained(struct echo_engine *e);   /* the front has no work left */
+void queue_turn_over(struct echo_engine *e); /* the front goes to the end of the line */
+void queue_drop(struct echo_engine *e);      /* the front is gone */
 
 /* timer.c: deadlines of connections */
 void timer_init(struct echo_engine *e);

@@ -34,9 +34,9 @@ static enum queue_name front_queue(const struct echo_engine *e)
 	return e->queues[QUEUE_OLD].head != NONE ? QUEUE_OLD : QUEUE_NONE;
 }
 
-static uint32_t pop(struct echo_engine *e)
+static uint32_t pop(struct echo_engine *e, enum queue_name which)
 {
-	struct queue *queue = &e->queues[front_queue(e)];
+	struct queue *queue = &e->queues[which];
 	uint32_t id = queue->head;
 	struct flow *flow = flow_of(e, id);
 
@@ -66,32 +66,34 @@ void queue_add(struct echo_engine *e, uint32_t id)
 
 uint32_t queue_front(const struct echo_engine *e)
 {
-	return e->queues[front_queue(e)].head;
+	uint32_t id = e->queues[QUEUE_NEW].head;
+
+	return id != NONE ? id : e->queues[QUEUE_OLD].head;
 }
 
-bool queue_front_spent(const struct echo_engine *e)
+bool queue_spent(const struct echo_engine *e, uint32_t front)
 {
-	return flow_of(e, queue_front(e))->credit <= 0;
+	return flow_of(e, front)->credit <= 0;
 }
 
-void queue_charge(struct echo_engine *e, uint32_t cost)
+void queue_charge(struct echo_engine *e, uint32_t front, uint32_t cost)
 {
-	flow_of(e, queue_front(e))->credit -= (int32_t)cost;
+	flow_of(e, front)->credit -= (int32_t)cost;
 	e->round_left -= cost;
 }
 
 void queue_drained(struct echo_engine *e)
 {
-	bool pass = front_queue(e) == QUEUE_NEW && e->queues[QUEUE_OLD].head != NONE;
-	uint32_t id = pop(e);
+	enum queue_name which = front_queue(e);
+	uint32_t id = pop(e, which);
 
-	if (pass)
+	if (which == QUEUE_NEW && e->queues[QUEUE_OLD].head != NONE)
 		push(e, QUEUE_OLD, id);
 }
 
 void queue_turn_over(struct echo_engine *e)
 {
-	uint32_t id = pop(e);
+	uint32_t id = pop(e, front_queue(e));
 
 	flow_of(e, id)->credit = (int32_t)e->config.turn_bytes;
 	push(e, QUEUE_OLD, id);
@@ -99,5 +101,5 @@ void queue_turn_over(struct echo_engine *e)
 
 void queue_drop(struct echo_engine *e)
 {
-	pop(e);
+	pop(e, front_queue(e));
 }
