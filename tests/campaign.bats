@@ -63,8 +63,9 @@ report() {
 	assert_failure
 	assert_line --regexp '^oracle: planted: '
 	[ "$(head -c 3 "$finding/input")" = bug ]
-	run report '[(f["bucket"], f["target"], f["reproduced"], f["replays"], f["minimised"]) for f in r["findings"]]'
-	assert_output "[('planted', 'fuzz_planted', 10, 10, 3)]"
+	# How far it is cut down depends on the time that there is: three bytes do it.
+	run report '[(f["bucket"], f["target"], f["reproduced"], f["replays"], 3 <= f["minimised"] <= 8) for f in r["findings"]]'
+	assert_output "[('planted', 'fuzz_planted', 10, 10, True)]"
 	# The page needs nothing else, and takes nothing for markup.
 	grep -q 'oracle: planted: [0-9]* &lt;bytes&gt; &amp; more' "$out/report.html"
 	run grep -ciE '<bytes>|<(script|link|img|iframe)|(src|href|action)=|url\(|@import|https?://' "$out/report.html"

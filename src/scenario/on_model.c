@@ -130,7 +130,8 @@ static enum world_answer do_connect(struct model *m, const struct call *call, st
 {
 	int fd = call->fds[0], result;
 
-	if (model_poll(m, fd, 0) == MODEL_NVAL)
+	/* To poll an instance would take from its ready list what is not ready any more. */
+	if (model_tcp_state(m, fd) == MODEL_EBADF)
 		placed(m, model_socket(m), fd, seen);
 	result = model_connect(m, fd, call->fds[1], false);
 	if (result < 0 && result != MODEL_EINPROGRESS)
