@@ -273,6 +273,11 @@ static void print(const char *mode, const struct outcome *outcome)
 		       us(histogram_at(latency, 0.5)), us(histogram_at(latency, 0.9)),
 		       us(histogram_at(latency, 0.99)), us(histogram_at(latency, 0.999)),
 		       us(latency->max));
+	if (outcome->others.count > 0)
+		printf(", \"others_p50_bytes\": %" PRIu64 ", \"others_p99_bytes\": %" PRIu64
+		       ", \"others_max_bytes\": %" PRIu64,
+		       histogram_at(&outcome->others, 0.5), histogram_at(&outcome->others, 0.99),
+		       outcome->others.max);
 	puts("}");
 }
 

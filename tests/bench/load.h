@@ -35,6 +35,7 @@ struct outcome {
 	uint64_t messages, bytes, wall_ns, cpu_ns;
 	uint64_t started_ns, started_cpu_ns;
 	struct histogram latency;
+	struct histogram others; /* tail: bytes that came back to the others meanwhile */
 };
 
 /* A connection, and how far it has come in its stream. */
@@ -88,6 +89,10 @@ void stream_ended(const struct stream *stream);
 
 /* A number of streams, opened, warmed up and watched. */
 struct stream *streams_open(const struct load *load, uint32_t count);
+
+/* Ends all, waits for the server to end them as well, and closes them: all that was sent has come
+ * back, and nothing after it. */
+void streams_end(const struct load *load, struct stream *streams, uint32_t count);
 void streams_close(struct stream *streams, uint32_t count);
 
 /* The modes. */

@@ -53,5 +53,5 @@ void load_rtt(const struct load *load, struct outcome *outcome)
 	}
 	load_end(load, outcome);
 	outcome->bytes = outcome->messages * load->size;
-	streams_close(streams, load->connections);
+	streams_end(load, streams, load->connections);
 }

@@ -198,6 +198,33 @@ struct stream *streams_open(const struct load *load, uint32_t count)
 	return streams;
 }
 
+static bool has_ended(const struct load *load, struct stream *stream)
+{
+	if (stream_receive(stream, LOAD_SIZE_MAX) != STREAM_END)
+		return false;
+	stream_ended(stream);
+	if (epoll_ctl(load->epoll, EPOLL_CTL_DEL, stream->fd, NULL) < 0)
+		load_unable("cannot unwatch a connection: %s", strerror(errno));
+	return true;
+}
+
+void streams_end(const struct load *load, struct stream *streams, uint32_t count)
+{
+	struct epoll_event events[LOAD_EVENTS_MAX];
+	uint32_t open = count;
+
+	for (uint32_t i = 0; i < count; i++)
+		stream_finish(&streams[i]);
+	while (open > 0) {
+		int ready = load_wait(load, events);
+
+		for (int i = 0; i < ready; i++)
+			if (has_ended(load, events[i].data.ptr))
+				open--;
+	}
+	streams_close(streams, count);
+}
+
 void streams_close(struct stream *streams, uint32_t count)
 {
 	for (uint32_t i = 0; i < count; i++)

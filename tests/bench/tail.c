@@ -1,7 +1,8 @@
 /*
  * One honest client beside connections that never stop sending. All are of one process, so the
  * honest one is looked after between any two calls for the others: what its latency has of our own
- * is one call that moves at most CHUNK bytes.
+ * is one call that moves at most CHUNK bytes. What came back to the others while an honest message
+ * was under way tells how many were served before it, and does not depend on the machine's speed.
  */
 #include <inttypes.h>
 #include <sys/epoll.h>
@@ -17,7 +18,8 @@ static void send_next(const struct load *load, struct stream *honest)
 	stream_push(load, honest);
 }
 
-static void look_after(const struct load *load, struct stream *honest, struct outcome *outcome)
+static void look_after(const struct load *load, struct stream *honest, struct outcome *outcome,
+		       uint64_t *before)
 {
 	uint64_t waited_ns;
 	size_t count = stream_receive(honest, LOAD_SIZE_MAX);
@@ -31,32 +33,31 @@ static void look_after(const struct load *load, struct stream *honest, struct ou
 	if (honest->received < honest->due)
 		return;
 	histogram_add(&outcome->latency, waited_ns);
+	histogram_add(&outcome->others, outcome->bytes - *before);
+	*before = outcome->bytes;
 	if (++outcome->messages < load->count)
 		send_next(load, honest);
 }
 
 /* One call to receive, and one to send. */
-static bool flood(const struct load *load, struct stream *stream, bool ending)
+static void flood(const struct load *load, struct stream *stream, struct outcome *outcome)
 {
+	size_t count = stream_receive(stream, CHUNK);
 	uint64_t room;
 
-	if (stream_receive(stream, CHUNK) == STREAM_END) {
-		stream_ended(stream);
-		epoll_ctl(load->epoll, EPOLL_CTL_DEL, stream->fd, NULL);
-		return false;
-	}
-	if (ending)
-		return true;
+	if (count == STREAM_END)
+		load_failed("connection %" PRIu32 ": the server ended the stream", stream->number);
+	outcome->bytes += count;
 	room = stream->received + load->window - stream->sent;
 	stream->due = stream->sent + (room < CHUNK ? room : CHUNK);
 	stream_push(load, stream);
-	return true;
 }
 
 static void measure(const struct load *load, struct stream *streams, struct outcome *outcome)
 {
 	struct epoll_event events[LOAD_EVENTS_MAX];
 	struct stream *honest = &streams[0];
+	uint64_t before = 0;
 
 	send_next(load, honest);
 	while (outcome->messages < load->count) {
@@ -64,29 +65,9 @@ static void measure(const struct load *load, struct stream *streams, struct outc
 
 		for (int i = 0; i < count && outcome->messages < load->count; i++) {
 			if (events[i].data.ptr != honest)
-				flood(load, events[i].data.ptr, false);
-			look_after(load, honest, outcome);
+				flood(load, events[i].data.ptr, outcome);
+			look_after(load, honest, outcome, &before);
 		}
-	}
-}
-
-/* The floods have to get back all that they sent, too. */
-static void end_floods(const struct load *load, struct stream *streams)
-{
-	struct epoll_event events[LOAD_EVENTS_MAX];
-	uint32_t open = load->floods;
-
-	for (uint32_t i = 1; i <= load->floods; i++) {
-		streams[i].due = streams[i].sent;
-		stream_push(load, &streams[i]);
-		stream_finish(&streams[i]);
-	}
-	while (open > 0) {
-		int count = load_wait(load, events);
-
-		for (int i = 0; i < count; i++)
-			if (!flood(load, events[i].data.ptr, true))
-				open--;
 	}
 }
 
@@ -101,8 +82,10 @@ void load_tail(const struct load *load, struct outcome *outcome)
 	load_begin(load, outcome);
 	measure(load, streams, outcome);
 	load_end(load, outcome);
-	for (uint32_t i = 1; i <= load->floods; i++)
-		outcome->bytes += streams[i].received;
-	end_floods(load, streams);
-	streams_close(streams, load->floods + 1);
+	/* The floods have to get back all that they sent, too. */
+	for (uint32_t i = 1; i <= load->floods; i++) {
+		streams[i].due = streams[i].sent;
+		stream_push(load, &streams[i]);
+	}
+	streams_end(load, streams, load->floods + 1);
 }
