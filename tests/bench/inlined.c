@@ -14,16 +14,23 @@ enum {
 	READINESS = READ_READY | WRITE_READY
 };
 
-enum state { FREE = 1, RECEIVING, SENDING };
+#define INLINE inline __attribute__((always_inline))
+
+/* What a connection has to be ready for is the state that it is in. */
+enum { TO_READ = ECHO_IN | ECHO_OUT, TO_WRITE = ECHO_OUT };
 enum queue_name { UNQUEUED, NEW, OLD };
 
 struct conn {
-	_Alignas(64) int32_t next;
+	_Alignas(64) uint64_t token; /* a slot that is free or used again has another */
+	int32_t next;
 	int32_t credit, handle, buffer;
-	uint32_t generation, start, end, unacked;
-	uint64_t deadline_ms;
-	uint16_t latched;
-	uint8_t state, queue;
+	uint32_t start, end, unacked;
+	uint16_t latched, wants;
+	uint8_t queue;
+};
+
+struct queue {
+	int32_t head, tail;
 };
 
 struct server {
@@ -33,35 +40,32 @@ struct server {
 	struct conn *conns;
 	uint8_t *buffers;
 	int32_t *buffers_free;
-	uint32_t buffers_free_count, buffers_fresh, buffers_used, conns_fresh;
-	int32_t head[OLD + 1], tail[OLD + 1];
-	int64_t round_left;
+	uint32_t buffers_free_count, buffers_fresh, conns_fresh;
+	struct queue queues[OLD + 1];
+	int32_t round_left;
 	uint64_t now_ms, deadline_ms; /* the earliest of all */
-	bool draining;
+	bool timed;                   /* there is an idle timeout, or it drains */
 };
 
-static inline __attribute__((always_inline)) void push(struct server *s, enum queue_name queue,
-						       int32_t id)
+static INLINE void push(struct server *s, enum queue_name which, int32_t id)
 {
+	struct queue *queue = &s->queues[which];
 	struct conn *conn = &s->conns[id];
 
 	conn->next = NONE;
-	conn->queue = (uint8_t)queue;
-	if (s->tail[queue] == NONE)
-		s->head[queue] = id;
+	conn->queue = (uint8_t)which;
+	if (queue->tail == NONE)
+		queue->head = id;
 	else
-		s->conns[s->tail[queue]].next = id;
-	s->tail[queue] = id;
+		s->conns[queue->tail].next = id;
+	queue->tail = id;
 }
 
-static inline __attribute__((always_inline)) void pop(struct server *s, enum queue_name queue)
+static INLINE void pop(struct queue *queue, struct conn *conn)
 {
-	struct conn *conn = &s->conns[s->head[queue]];
-
-	s->head[queue] = conn->next;
+	queue->head = conn->next;
 	if (conn->next == NONE)
-		s->tail[queue] = NONE;
-	conn->next = NONE;
+		queue->tail = NONE;
 	conn->queue = UNQUEUED;
 }
 
@@ -77,140 +81,149 @@ static void accept_all(struct server *s)
 		s->stats.accepted++;
 		*conn = (struct conn){ .next = NONE,
 				       .handle = handle,
-				       .buffer = NONE,
-				       .generation = conn->generation + 1,
-				       .deadline_ms = UINT64_MAX,
-				       .state = RECEIVING };
+				       .token = (conn->token | UINT32_MAX) + 1 + id,
+				       .wants = TO_READ };
 		s->stats.calls[ECHO_OP_WATCH]++;
-		pretended_watch(s->world, handle, (uint64_t)conn->generation << 32 | id);
+		pretended_watch(s->world, handle, conn->token);
 	}
 }
 
-static inline __attribute__((always_inline)) void announced(struct server *s,
-							    const struct echo_event *event)
+static uint32_t implied(uint32_t readiness)
 {
-	uint32_t id = (uint32_t)event->token, latched;
+	if ((readiness & READ_READY) != 0)
+		readiness |= ECHO_IN;
+	if ((readiness & WRITE_READY) != 0)
+		readiness |= ECHO_OUT;
+	return readiness & READINESS;
+}
+
+static INLINE void announced(struct server *s, const struct echo_event *event)
+{
+	uint32_t id = (uint32_t)event->token, readiness = event->readiness;
 	struct conn *conn;
 
-	if (event->token == ECHO_TOKEN_LISTENER) {
-		accept_all(s);
+	if (id >= s->conns_fresh) {
+		if (event->token == ECHO_TOKEN_LISTENER)
+			accept_all(s);
 		return;
 	}
-	if (id >= s->conns_fresh)
-		return;
 	conn = &s->conns[id];
-	if (conn->state == FREE || conn->generation != (uint32_t)(event->token >> 32))
-		return;
-	latched = conn->latched | (event->readiness & READINESS);
-	if ((event->readiness & READ_READY) != 0)
-		latched |= ECHO_IN;
-	if ((event->readiness & WRITE_READY) != 0)
-		latched |= ECHO_OUT;
-	conn->latched = (uint16_t)latched;
-	if (conn->queue != UNQUEUED || (latched & ECHO_OUT) == 0 ||
-	    (conn->state == RECEIVING && (latched & ECHO_IN) == 0))
+	if (conn->token != event->token)
+		return; /* it was for the slot's former owner */
+	if ((readiness & ~(unsigned)(ECHO_IN | ECHO_OUT)) != 0)
+		readiness = implied(readiness);
+	conn->latched |= (uint16_t)readiness;
+	if (conn->queue != UNQUEUED || (conn->latched & conn->wants) != conn->wants)
 		return;
 	conn->credit = (int32_t)s->config.turn_bytes;
 	push(s, NEW, (int32_t)id);
 }
 
 /* A byte has moved: the idle timeout, and the quiet one of a server that drains, begin anew. */
-static inline __attribute__((always_inline)) void moved(struct server *s, struct conn *conn)
+static INLINE void moved(struct server *s, struct conn *conn)
 {
 	conn->unacked = 0;
-	if (s->draining || s->config.idle_ms > 0 || conn->deadline_ms != UINT64_MAX)
+	if (s->timed)
 		__builtin_trap();
 }
 
-static inline __attribute__((always_inline)) void charge(struct server *s, struct conn *conn,
-							 uint32_t count)
+static INLINE int32_t take_buffer(struct server *s)
 {
-	conn->credit -= (int32_t)(ECHO_CALL_COST + count);
-	s->round_left -= ECHO_CALL_COST + count;
+	if (s->buffers_free_count > 0)
+		return s->buffers_free[--s->buffers_free_count];
+	if (s->buffers_fresh == s->config.buffers_max)
+		__builtin_trap(); /* it would peek */
+	return (int32_t)s->buffers_fresh++;
 }
 
-static inline __attribute__((always_inline)) void read_some(struct server *s, struct conn *conn)
+static INLINE uint8_t *buffer_at(const struct server *s, int32_t buffer)
 {
-	uint32_t count;
+	return s->buffers + (size_t)buffer * s->config.buffer_size;
+}
 
-	if (s->buffers_used == s->config.buffers_max)
-		__builtin_trap(); /* it would peek */
-	s->buffers_used++;
-	conn->buffer = s->buffers_free_count > 0 ? s->buffers_free[--s->buffers_free_count]
-						 : (int32_t)s->buffers_fresh++;
-	count = pretended_read(s->world, conn->handle,
-			       s->buffers + (size_t)conn->buffer * s->config.buffer_size,
-			       s->config.buffer_size);
-	if (count == 0 || count > s->config.buffer_size)
+/* How many bytes it was. */
+static INLINE uint32_t read_some(struct server *s, struct conn *conn)
+{
+	int32_t buffer = take_buffer(s);
+	uint32_t most = s->config.buffer_size;
+	uint32_t count = pretended_read(s->world, conn->handle, buffer_at(s, buffer), most);
+
+	if (count - 1 >= most)
 		__builtin_trap(); /* the end, or an error */
 	s->stats.calls[ECHO_OP_READ]++;
 	s->stats.bytes_received += count;
-	charge(s, conn, count);
+	conn->buffer = buffer;
 	conn->start = 0;
 	conn->end = count;
-	if (count < s->config.buffer_size && (conn->latched & SLOW_READ) == 0)
-		conn->latched = (uint16_t)(conn->latched & ~(unsigned)ECHO_IN);
-	conn->state = SENDING;
+	conn->wants = TO_WRITE;
+	if (count < most && (conn->latched & SLOW_READ) == 0)
+		conn->latched &= (uint16_t)~ECHO_IN;
 	moved(s, conn);
+	return count;
 }
 
-static inline __attribute__((always_inline)) void write_some(struct server *s, struct conn *conn)
+static INLINE uint32_t write_some(struct server *s, struct conn *conn)
 {
 	uint32_t owed = conn->end - conn->start;
-	uint32_t count = pretended_write(
-		s->world, conn->handle,
-		s->buffers + (size_t)conn->buffer * s->config.buffer_size + conn->start, owed);
+	uint32_t count = pretended_write(s->world, conn->handle,
+					 buffer_at(s, conn->buffer) + conn->start, owed);
 
-	if (count == 0 || count > owed)
+	if (count - 1 >= owed)
 		__builtin_trap();
 	s->stats.calls[ECHO_OP_WRITE]++;
 	s->stats.bytes_sent += count;
-	charge(s, conn, count);
-	conn->start += count;
-	if (count < owed) {
-		if ((conn->latched & SLOW_WRITE) == 0)
-			conn->latched = (uint16_t)(conn->latched & ~(unsigned)ECHO_OUT);
-	} else {
-		conn->state = RECEIVING;
-		s->buffers_used--;
-		s->buffers_free[s->buffers_free_count++] = conn->buffer;
-		conn->buffer = NONE;
-		conn->start = 0;
-		conn->end = 0;
-	}
 	moved(s, conn);
+	if (count == owed) {
+		s->buffers_free[s->buffers_free_count++] = conn->buffer;
+		conn->wants = TO_READ;
+		return count;
+	}
+	conn->start += count;
+	if ((conn->latched & SLOW_WRITE) == 0)
+		conn->latched &= (uint16_t)~ECHO_OUT;
+	return count;
+}
+
+/* The turn of the front; false when the round is over before it. */
+static INLINE bool take_turn(struct server *s, struct queue *queue, int32_t id)
+{
+	struct conn *conn = &s->conns[id];
+
+	while ((conn->latched & conn->wants) == conn->wants) {
+		uint32_t cost = ECHO_CALL_COST;
+
+		if (conn->credit <= 0) {
+			pop(queue, conn);
+			conn->credit = (int32_t)s->config.turn_bytes;
+			push(s, OLD, id);
+			return true;
+		}
+		cost += conn->wants == TO_WRITE ? write_some(s, conn) : read_some(s, conn);
+		conn->credit -= (int32_t)cost;
+		s->round_left -= (int32_t)cost;
+		if (s->round_left <= 0)
+			return false;
+	}
+	pop(queue, conn);
+	if (queue == &s->queues[NEW] && s->queues[OLD].head != NONE)
+		push(s, OLD, id);
+	return true;
 }
 
 /* Turns, until nobody has work or the round is over. */
-static inline __attribute__((always_inline)) void serve(struct server *s)
+static INLINE void serve(struct server *s)
 {
-	while (s->round_left > 0) {
-		enum queue_name queue = s->head[NEW] != NONE ? NEW : OLD;
-		int32_t id = s->head[queue];
-		struct conn *conn;
-		bool ready;
+	struct queue *queue;
+	int32_t id;
 
-		if (id == NONE)
-			return;
-		conn = &s->conns[id];
-		ready = (conn->latched & ECHO_OUT) != 0 &&
-			(conn->state == SENDING || (conn->latched & ECHO_IN) != 0);
-		if (!ready) {
-			bool pass = queue == NEW && s->head[OLD] != NONE;
-
-			pop(s, queue);
-			if (pass)
-				push(s, OLD, id);
-		} else if (conn->credit <= 0) {
-			pop(s, queue);
-			conn->credit = (int32_t)s->config.turn_bytes;
-			push(s, OLD, id);
-		} else if (conn->state == SENDING) {
-			write_some(s, conn);
-		} else {
-			read_some(s, conn);
+	do {
+		queue = &s->queues[NEW];
+		id = queue->head;
+		if (id == NONE) {
+			queue = &s->queues[OLD];
+			id = queue->head;
 		}
-	}
+	} while (id != NONE && take_turn(s, queue, id));
 }
 
 static void run(struct server *s, uint64_t messages)
@@ -223,7 +236,7 @@ static void run(struct server *s, uint64_t messages)
 		s->stats.events += count;
 		if (now_ms > s->now_ms)
 			s->now_ms = now_ms;
-		s->round_left = s->config.round_bytes;
+		s->round_left = (int32_t)s->config.round_bytes;
 		for (uint32_t i = 0; i < count; i++)
 			announced(s, &s->world->events[i]);
 		if (s->now_ms >= s->deadline_ms)
@@ -239,8 +252,7 @@ int main(int argc, char *argv[])
 	struct server server = {
 		.config = pretended_config(world.connections),
 		.world = &world,
-		.head = { NONE, NONE, NONE },
-		.tail = { NONE, NONE, NONE },
+		.queues = { { NONE, NONE }, { NONE, NONE }, { NONE, NONE } },
 		.deadline_ms = UINT64_MAX,
 	};
 	size_t state = sizeof(*server.conns) * world.connections;
