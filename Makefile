@@ -186,7 +186,7 @@ diagram-check: $(BUILD)/diagram ## Check that docs/STATES.md is what that table 
 # What it takes in is no header, which the compiler would tell of.
 $(BUILD)/obj/src/epoll-scenario.o: $(wildcard spec/epoll/*.scenario)
 
-everything: programs unit-tests servers fuzz-targets $(PLAYERS:%=$(BUILD)/fuzz/%) $(BUILD)/init $(call objects,$(wildcard tests/short.c)) ## Build all there is, in one mode
+everything: programs unit-tests servers fuzz-targets $(PLAYERS:%=$(BUILD)/fuzz/%) $(BUILD)/init $(BUILD)/bench/load bench-engines $(call objects,$(wildcard tests/short.c)) ## Build all there is, in one mode
 
 unit-tests: $(TESTS:%=$(BUILD)/tests/%) ## Build the unit tests
 fuzz-targets: $(TARGETS:%=$(BUILD)/fuzz/%) ## Build the fuzz targets, which replay the files that they are given

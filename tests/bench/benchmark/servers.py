@@ -50,18 +50,31 @@ class Server:
         self.name, self.core, self.said = name, core, []
         self.command = [*prefix, *command(name, ours)]
         self.port, self.listening = None, threading.Event()
+        self.reader = threading.Thread(target=self.read, daemon=True)
 
     def __enter__(self):
+        """Whoever interrupts us does so before there is a process, or when it will be ended."""
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+
+        def settle():
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+            os.sched_setaffinity(0, {self.core})
+
         self.process = subprocess.Popen(
             self.command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-            text=True, errors="replace", start_new_session=True,
-            preexec_fn=lambda: os.sched_setaffinity(0, {self.core}))
-        self.reader = threading.Thread(target=self.read, daemon=True)
+            text=True, errors="replace", start_new_session=True, preexec_fn=settle)
+        try:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+            self.await_listening()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def await_listening(self):
         self.reader.start()
         if not self.listening.wait(START) or self.port is None:
-            self.__exit__()
             raise Failed(f"{self.name} does not listen: {self.said[-1] if self.said else 'it said nothing'}")
-        return self
 
     def read(self):
         for line in self.process.stderr:
@@ -88,5 +101,6 @@ class Server:
                 break
             except subprocess.TimeoutExpired:
                 continue
-        self.reader.join(5)
+        if self.reader.is_alive():
+            self.reader.join(5)
         self.process.stderr.close()
