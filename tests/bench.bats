@@ -65,7 +65,11 @@ wrong='connection [0-9]+: byte [0-9]+ is 0x[0-9a-f]+, and 0x[0-9a-f]+ was sent'
 
 @test "ECHO-151: bytes that have changed places are seen" { rejected swaps "connection [0-9]+: byte 1500 is .*"; }
 
-@test "ECHO-151: a byte too many is seen" { rejected adds "($wrong|connection [0-9]+: [0-9]+ bytes came back of [0-9]+)"; }
+@test "ECHO-151: a byte too many is seen" {
+	rejected adds "($wrong|connection [0-9]+: [0-9]+ bytes came back of [0-9]+)"
+	generate churn --connections 1 --size 4000 --count 10
+	assert_output 'load: connection 0: 4001 bytes came back of 4000'
+}
 
 @test "ECHO-151: bytes of another connection are seen" { rejected mixes "$wrong"; }
 
