@@ -144,8 +144,8 @@ assert calls == 3, f"the yardstick takes a wait, a read and a write, not {calls}
 	run --separate-stderr env PATH="$BATS_TEST_TMPDIR/bin" tests/bench/bench --quick --peers naive \
 		--only syscalls-1,instructions-10,churn --out "$BATS_TEST_TMPDIR/out"
 	assert_success
-	assert_line --regexp '^\[[0-9]\] epoll-echo: strace is not installed \(ci/setup --bench\)$'
-	assert_line --regexp '^\[[0-9]\] naive: valgrind is not installed \(ci/setup --bench\)$'
+	assert_line --regexp '^\[[0-9]\] epoll-echo, naive: strace is not installed \(ci/setup --bench\)$'
+	assert_line --regexp '^\[[0-9]\] epoll-echo, naive: valgrind is not installed \(ci/setup --bench\)$'
 	assert_line --regexp '^connect, echo, close, us CPU a connection +[0-9.]+ +[0-9.]+$'
 	assert_line 'no plots: gnuplot is not installed (ci/setup --bench)'
 }

@@ -10,9 +10,11 @@ BENCH_LOAD    := $(filter-out $(BENCH_ENGINES:%=tests/bench/%.c) tests/bench/pre
 BENCH_PEERS      := $(patsubst tests/bench/peers/%.c,%,$(wildcard tests/bench/peers/*.c))
 PEER_LIBS.libev    := -lev
 PEER_LIBS.libuv    := -luv
+PEER_LIBS.libuv-try := -luv
 PEER_LIBS.libevent := -levent_core
 PEER_HEADER.libev    := ev.h
 PEER_HEADER.libuv    := uv.h
+PEER_HEADER.libuv-try := uv.h
 PEER_HEADER.libevent := event2/event.h
 
 # A library's macros are not ours to warn of.

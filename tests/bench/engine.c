@@ -63,5 +63,6 @@ int main(int argc, char *argv[])
 	run(engine, &world, &stats, messages);
 	pretended_tell(&world, pretended_now_ns() - started, stats.bytes_sent,
 		       echo_memory_size(&bare), pretended_resident() - before);
+	pretended_close(&world);
 	return 0;
 }

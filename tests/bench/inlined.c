@@ -268,5 +268,6 @@ int main(int argc, char *argv[])
 	run(&server, messages);
 	pretended_tell(&world, pretended_now_ns() - started, server.stats.bytes_sent, state,
 		       pretended_resident() - before);
+	pretended_close(&world);
 	return 0;
 }

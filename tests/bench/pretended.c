@@ -44,6 +44,11 @@ struct pretended pretended_open(char *argv[], uint64_t *messages)
 	return world;
 }
 
+void pretended_close(struct pretended *world)
+{
+	free(world->tokens);
+}
+
 struct echo_config pretended_config(uint32_t connections)
 {
 	return (struct echo_config){

@@ -38,6 +38,8 @@ uint32_t pretended_write(struct pretended *world, int32_t handle, const uint8_t 
 uint64_t pretended_now_ns(void);
 uint64_t pretended_resident(void);
 
+void pretended_close(struct pretended *world);
+
 /* One line of JSON, of a run whose messages took so long; `bytes` came back of them. */
 void pretended_tell(const struct pretended *world, uint64_t ns, uint64_t bytes,
 		    uint64_t state_bytes, uint64_t resident_bytes);

@@ -29,7 +29,7 @@ class Bench:
 
     def load(self, server, mode, **options):
         """One run of the load generator, as the dictionary that it prints."""
-        options.setdefault("timeout", 10)
+        options.setdefault("timeout", 5)
         command = [LOAD, mode, "--connect", server.address, "--server", server.pid, "--cpu", self.load_core]
         for name, value in options.items():
             command += [f"--{name}", value]

@@ -22,7 +22,7 @@ class Table:
     """The figures of all rows, a column a server; what could not be measured has a note."""
 
     def __init__(self, results, rows, servers):
-        self.results, self.rows, self.servers, self.notes = results, rows, servers, []
+        self.results, self.rows, self.servers, self.notes = results, rows, servers, {}
 
     def lines(self):
         yield "Medians (less is better)".ljust(FIRST) + "".join(f"{name:>{WIDTH}}" for name in self.servers)
@@ -34,17 +34,17 @@ class Table:
         for row in self.rows:
             if row.paired:
                 yield from self.ratios(row)
-        for number, note in enumerate(self.notes, 1):
-            yield f"[{number}] {note}"
+        for number, (why, names) in enumerate(self.notes.items(), 1):
+            yield f"[{number}] {', '.join(names)}: {why}"
 
     def median(self, row, name):
         cell = self.results.cell(row, name)
         if not cell["why_not"]:
             return figure(statistics.median(cell["runs"])) if cell["runs"] else "-"
-        note = f"{name}: {cell['why_not']}"
-        if note not in self.notes:
-            self.notes.append(note)
-        return f"- [{self.notes.index(note) + 1}]"
+        names = self.notes.setdefault(cell["why_not"], [])
+        if name not in names:
+            names.append(name)
+        return f"- [{list(self.notes).index(cell['why_not']) + 1}]"
 
     def ratios(self, row):
         figures = [summary(self.results.ratios(row.key, name, YARDSTICK)) for name in self.servers]

@@ -17,7 +17,8 @@ START = 60  # seconds until it listens, at most: under Valgrind it takes a while
 PEERS = {
     "naive": ("level-triggered epoll, one buffer, read and write; the yardstick", None),
     "libev": ("two watchers a connection", "libev-dev"),
-    "libuv": ("uv_try_write, uv_write for the rest", "libuv1-dev"),
+    "libuv": ("a buffer and a uv_write for each read", "libuv1-dev"),
+    "libuv-try": ("a buffer for all, uv_try_write, uv_write for the rest", "libuv1-dev"),
     "libevent": ("bufferevent", "libevent-dev"),
     "go": ("net, a goroutine and io.Copy a connection", "golang-go"),
     "threads": ("a thread a connection, calls that block", None),

@@ -1,30 +1,24 @@
 /*
- * On libuv, with what its users write: a buffer for all reads, uv_try_write, and a request that owns
- * a copy where that does not take everything; reading stops until it is written.
+ * On libuv, with what its users write first: a buffer from the heap for each read, and a request that
+ * owns it until it is written. It reads on while the peer does not.
  */
 #include "../../servers/common.h"
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <uv.h>
 
-enum { BUFFER = 64 * 1024 };
-
-struct owed {
+struct echo {
 	uv_write_t request;
-	char bytes[];
+	uv_buf_t bytes;
 };
-
-static char buffer[BUFFER];
 
 static void give_buffer(uv_handle_t *handle, size_t suggested, uv_buf_t *given)
 {
 	(void)handle;
-	(void)suggested;
-	*given = uv_buf_init(buffer, sizeof(buffer));
+	*given = uv_buf_init(malloc(suggested), (unsigned)suggested);
 }
 
 static void on_closed(uv_handle_t *handle)
@@ -38,53 +32,55 @@ static void end(uv_stream_t *stream)
 		uv_close((uv_handle_t *)stream, on_closed);
 }
 
-static void on_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *given);
-
 static void on_written(uv_write_t *request, int status)
 {
-	uv_stream_t *stream = request->handle;
+	struct echo *echo = (struct echo *)request;
 
-	free(request);
-	if (status < 0 || uv_read_start(stream, give_buffer, on_read) < 0)
-		end(stream);
+	if (status < 0)
+		end(request->handle);
+	free(echo->bytes.base);
+	free(echo);
 }
 
-static void owe(uv_stream_t *stream, const char *bytes, size_t count)
+static void on_ended(uv_shutdown_t *request, int status)
 {
-	struct owed *owed = malloc(sizeof(*owed) + count);
-	uv_buf_t rest;
+	(void)status;
+	end(request->handle);
+	free(request);
+}
 
-	if (owed == NULL) {
-		end(stream);
-		return;
-	}
-	memcpy(owed->bytes, bytes, count);
-	rest = uv_buf_init(owed->bytes, (unsigned)count);
-	uv_read_stop(stream);
-	if (uv_write(&owed->request, stream, &rest, 1, on_written) < 0) {
-		free(owed);
+/* What is still to be written comes before the end. */
+static void half_close(uv_stream_t *stream)
+{
+	uv_shutdown_t *request = malloc(sizeof(*request));
+
+	if (request == NULL || uv_shutdown(request, stream, on_ended) < 0) {
+		free(request);
 		end(stream);
 	}
 }
 
 static void on_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *given)
 {
-	uv_buf_t echo = uv_buf_init(given->base, got > 0 ? (unsigned)got : 0);
-	int sent;
+	struct echo *echo;
 
-	if (got == 0)
-		return;
-	if (got < 0) {
-		end(stream);
+	if (got <= 0) {
+		free(given->base);
+		if (got == UV_EOF)
+			half_close(stream);
+		else if (got < 0)
+			end(stream);
 		return;
 	}
-	sent = uv_try_write(stream, &echo, 1);
-	if (sent == UV_EAGAIN)
-		sent = 0;
-	if (sent < 0)
+	echo = malloc(sizeof(*echo));
+	if (echo == NULL)
+		abort();
+	echo->bytes = uv_buf_init(given->base, (unsigned)got);
+	if (uv_write(&echo->request, stream, &echo->bytes, 1, on_written) < 0) {
 		end(stream);
-	else if (sent < got)
-		owe(stream, given->base + sent, (size_t)(got - sent));
+		free(echo->bytes.base);
+		free(echo);
+	}
 }
 
 static void on_connection(uv_stream_t *listener, int status)
