@@ -100,7 +100,7 @@ PLAYERS  := codec differ simulate
 DRIVERS  := replay afl_mutator $(PLAYERS)
 MODES    := asan valgrind short $(ENGINES) $(REPLAYERS)
 TEST_MODES := asan valgrind short libfuzzer-address $(REPLAYERS)
-C_FILES  := $(wildcard $(foreach folder,src tests fuzz,$(folder)/*.[ch] $(folder)/*/*.[ch]))
+C_FILES  := $(wildcard $(foreach folder,src tests fuzz,$(folder)/*.[ch] $(folder)/*/*.[ch]) tests/bench/*/*.[ch])
 
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 archive = $(BUILD)/libepoll-echo.a
@@ -142,6 +142,12 @@ static: ## Build build/static/epoll-scenario, one file with all clauses, for any
 
 kernels: ## Play all clauses on kernels that Debian packages, and write spec/KERNELS.md
 	@exec ci/kernels
+
+bench: ## Measure against other echo servers; ARGS='--quick', tests/bench/bench --help tells how
+	@exec tests/bench/bench $(ARGS)
+
+bench-engine: ## Measure the engine alone: instructions a message up to 1,000,000 connections
+	@exec tests/bench/bench-engine $(ARGS)
 
 INSTALLED := bin/epoll-echo bin/epoll-replay share/man/man8/epoll-echo.8 share/man/man1/epoll-replay.1
 
@@ -185,7 +191,7 @@ diagram-check: $(BUILD)/diagram ## Check that docs/STATES.md is what that table 
 # What it takes in is no header, which the compiler would tell of.
 $(BUILD)/obj/src/epoll-scenario.o: $(wildcard spec/epoll/*.scenario)
 
-everything: programs unit-tests servers fuzz-targets $(PLAYERS:%=$(BUILD)/fuzz/%) $(BUILD)/init $(call objects,$(wildcard tests/short.c)) ## Build all there is, in one mode
+everything: programs unit-tests servers fuzz-targets $(PLAYERS:%=$(BUILD)/fuzz/%) $(BUILD)/init $(BUILD)/bench/load bench-engines $(call objects,$(wildcard tests/short.c)) ## Build all there is, in one mode
 
 unit-tests: $(TESTS:%=$(BUILD)/tests/%) ## Build the unit tests
 fuzz-targets: $(TARGETS:%=$(BUILD)/fuzz/%) ## Build the fuzz targets, which replay the files that they are given
@@ -292,12 +298,14 @@ $(BUILD)/init: $(call objects,tests/kernels/init.c)
 
 -include $(patsubst %.c,$(BUILD)/obj/%.d,$(wildcard src/*.c src/*/*.c tests/*.c tests/*/*.c fuzz/*.c))
 
+include tests/bench/bench.mk
+
 # What the compiler takes is probed once, and again when one of these changes. Every object depends
 # on the outcome, and so is built anew.
 
 SETTINGS := $(strip $(MODE) $(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(WERROR) \
 	$(if $(filter env,$(MODE)),$(CXX) $(CXXFLAGS) $(LIB_FUZZING_ENGINE)))
-UNPROBED := test fuzz kernels afl-mutator uninstall help clean format format-check lint pure $(MODES)
+UNPROBED := test fuzz bench bench-engine kernels afl-mutator uninstall help clean format format-check lint pure $(MODES)
 
 ifneq ($(filter-out $(UNPROBED),$(or $(MAKECMDGOALS),all)),)
 -include $(BUILD)/flags.mk
