@@ -122,7 +122,8 @@ for row in ROWS:
 assert table.count("\ngoal  ") == len(seen["goals"]) >= 18
 assert {goal["met"] for goal in seen["goals"]} <= {True, False, None}
 calls = seen["rows"]["syscalls-1"]["servers"]["naive"]["median"]
-assert calls == 3, f"the yardstick takes a wait, a read and a write, not {calls}"
+# strace comes and goes in the middle of a wait, which may count once more or less: of 300 messages.
+assert abs(calls - 3) < 0.02, f"the yardstick takes a wait, a read and a write, not {calls}"
 ' "$BATS_TEST_TMPDIR/table" "$BATS_TEST_TMPDIR/out/bench.json"
 }
 

@@ -115,7 +115,7 @@ def plot_instructions(out, points, name):
 
 def plot_tail(out, results, servers):
     lines = [f"{name} {results.median('tail', name)}" for name in servers if results.median("tail", name)]
-    commands = ("set style fill solid 0.8\nset logscale y\nset ylabel 'microseconds'\nunset key\nset boxwidth 0.6\n"
+    commands = ("set style fill solid 0.8\nset yrange [0:*]\nset ylabel 'microseconds'\nunset key\nset boxwidth 0.6\n"
                 "plot 'tail.dat' using 0:2:xtic(1) with boxes\n")
     return gnuplot(out, "tail", "p99 of an honest client beside 64 floods", "\n".join(lines) + "\n",
                    commands) if lines else None
