@@ -20,9 +20,12 @@ OPTIMISE.plain    := -O2 -g
 OPTIMISE.short    := -O2 -g
 OPTIMISE.asan     := -O1 -g
 OPTIMISE.valgrind := -O1 -g
+OPTIMISE.tsan     := -O1 -g
 FLAGS.asan        := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 FLAGS.valgrind    := -gdwarf-4
+FLAGS.tsan        := -fsanitize=thread
 CC.asan           := clang
+CC.tsan           := clang
 CC.valgrind       := gcc
 
 # The modes of fuzzing: an engine and what watches over the target. `cmplog` tells AFL++ what is
@@ -81,7 +84,7 @@ DEFINES  := -Isrc -D_GNU_SOURCE -DEPOLL_ECHO_VERSION='"$(VERSION)"'
 
 COMPILE = $(CC) -std=c11 $(DEFINES) $(CPPFLAGS) $(WARNINGS) $(FLAGS.$(MODE)) $(TAKEN_COMPILE) $(CFLAGS)
 LINK    = $(LINKER) $(TAKEN_LINK) $(LDFLAGS)
-LINKER  = $(if $(filter env,$(MODE)),$(CXX) $(CXXFLAGS),$(CC) $(FLAGS.$(MODE)) $(CFLAGS))
+LINKER  = $(if $(filter env,$(MODE)),$(CXX) $(CXXFLAGS),$(CC) $(FLAGS.$(MODE)) $(CFLAGS)) -pthread
 
 # Everything that is no program goes into one archive, from which each program takes what it uses.
 PROGRAMS := epoll-echo epoll-scenario epoll-replay
@@ -93,8 +96,8 @@ SERVERS  := $(filter-out common,$(patsubst tests/servers/%.c,%,$(wildcard tests/
 TARGETS  := $(patsubst fuzz/%.c,%,$(wildcard fuzz/fuzz_*.c))
 PLAYERS  := codec differ simulate
 DRIVERS  := replay afl_mutator $(PLAYERS)
-MODES    := asan valgrind short $(ENGINES) $(REPLAYERS)
-TEST_MODES := asan valgrind short libfuzzer-address $(REPLAYERS)
+MODES    := asan valgrind tsan short $(ENGINES) $(REPLAYERS)
+TEST_MODES := asan valgrind tsan short libfuzzer-address $(REPLAYERS)
 C_FILES  := $(wildcard $(foreach folder,src tests fuzz,$(folder)/*.[ch] $(folder)/*/*.[ch]))
 
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
@@ -203,6 +206,9 @@ asan valgrind:
 
 $(ENGINES) $(REPLAYERS):
 	@+$(MAKE) --no-print-directory MODE=$@ fuzz-targets
+
+tsan: ## Build the server with TSan
+	@+$(MAKE) --no-print-directory MODE=$@ build/$@/epoll-echo
 
 short: ## Build a server whose transfers are truly short
 	@+$(MAKE) --no-print-directory MODE=$@ build/$@/epoll-echo
