@@ -304,7 +304,8 @@ $(BUILD)/init: $(call objects,tests/kernels/init.c)
 
 -include $(patsubst %.c,$(BUILD)/obj/%.d,$(wildcard src/*.c src/*/*.c tests/*.c tests/*/*.c fuzz/*.c))
 
-include tests/bench/bench.mk
+# Not in trees that have what is tested and fuzzed only.
+-include tests/bench/bench.mk
 
 # What the compiler takes is probed once, and again when one of these changes. Every object depends
 # on the outcome, and so is built anew.

@@ -362,7 +362,7 @@ static void read_from(struct maker *k, const struct thing *thing)
 	if (thing->kind == KIND_OTHER || (carries(thing) && end->filled && thing->closed))
 		return;
 	if (carries(thing) && end->filled) {
-		end->filled = false;
+		end->filled = k->limited; /* a name above the limit drains nothing */
 		end->pending = 0;
 		/* An error that was pending ends the first one. */
 		for (int i = 0; i < (thing->kind == KIND_DATAGRAM ? 2 : 1); i++)

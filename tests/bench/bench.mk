@@ -42,7 +42,7 @@ $(BUILD)/bench/load: $(call objects,$(BENCH_LOAD))
 $(BENCH_ENGINES:%=$(BUILD)/bench/%): $(BUILD)/bench/%: $(call objects,tests/bench/%.c tests/bench/pretended.c) $(archive)
 	@mkdir -p $(@D)
 	$(call say,LINK)
-	$(Q)$(LINK) -o $@ $^ $(LDLIBS)
+	$(Q)$(LINK_WHOLE) -o $@ $^ $(LDLIBS)
 
 $(BENCH_PEERS:%=$(BUILD)/bench/peers/%): $(BUILD)/bench/peers/%: $(call objects,tests/bench/peers/%.c tests/servers/common.c)
 	@mkdir -p $(@D)
