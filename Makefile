@@ -20,9 +20,12 @@ OPTIMISE.plain    := -O2 -g
 OPTIMISE.short    := -O2 -g
 OPTIMISE.asan     := -O1 -g
 OPTIMISE.valgrind := -O1 -g
+OPTIMISE.tsan     := -O1 -g
 FLAGS.asan        := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 FLAGS.valgrind    := -gdwarf-4
+FLAGS.tsan        := -fsanitize=thread
 CC.asan           := clang
+CC.tsan           := clang
 CC.valgrind       := gcc
 
 # The modes of fuzzing: an engine and what watches over the target. `cmplog` tells AFL++ what is
@@ -86,7 +89,7 @@ DEFINES  := -Isrc -D_GNU_SOURCE -DEPOLL_ECHO_VERSION='"$(VERSION)"'
 COMPILE = $(CC) -std=c11 $(DEFINES) $(CPPFLAGS) $(WARNINGS) $(FLAGS.$(MODE)) $(TAKEN_COMPILE) $(CFLAGS)
 LINK    = $(LINKER) $(TAKEN_LINK) $(if $(TAKEN_WHOLE),-fno-lto) $(LDFLAGS)
 LINK_WHOLE = $(LINKER) $(TAKEN_LINK) $(TAKEN_WHOLE) $(LDFLAGS)
-LINKER  = $(if $(filter env,$(MODE)),$(CXX) $(CXXFLAGS),$(CC) $(FLAGS.$(MODE)) $(CFLAGS))
+LINKER  = $(if $(filter env,$(MODE)),$(CXX) $(CXXFLAGS),$(CC) $(FLAGS.$(MODE)) $(CFLAGS)) -pthread
 
 # Everything that is no program goes into one archive, from which each program takes what it uses.
 PROGRAMS := epoll-echo epoll-scenario epoll-replay
@@ -98,8 +101,8 @@ SERVERS  := $(filter-out common,$(patsubst tests/servers/%.c,%,$(wildcard tests/
 TARGETS  := $(patsubst fuzz/%.c,%,$(wildcard fuzz/fuzz_*.c))
 PLAYERS  := codec differ simulate
 DRIVERS  := replay afl_mutator $(PLAYERS)
-MODES    := asan valgrind short $(ENGINES) $(REPLAYERS)
-TEST_MODES := asan valgrind short libfuzzer-address $(REPLAYERS)
+MODES    := asan valgrind tsan short $(ENGINES) $(REPLAYERS)
+TEST_MODES := asan valgrind tsan short libfuzzer-address $(REPLAYERS)
 C_FILES  := $(wildcard $(foreach folder,src tests fuzz,$(folder)/*.[ch] $(folder)/*/*.[ch]) tests/bench/*/*.[ch])
 
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
@@ -214,6 +217,9 @@ asan valgrind:
 
 $(ENGINES) $(REPLAYERS):
 	@+$(MAKE) --no-print-directory MODE=$@ fuzz-targets
+
+tsan: ## Build the server with TSan
+	@+$(MAKE) --no-print-directory MODE=$@ build/$@/epoll-echo
 
 short: ## Build a server whose transfers are truly short
 	@+$(MAKE) --no-print-directory MODE=$@ build/$@/epoll-echo

@@ -52,7 +52,9 @@ static void check_limits(const struct options *o)
 	CHECK(o->address != NULL && o->address[0] != '\0', "options-address");
 	CHECK(o->backlog >= 1 && o->backlog <= OPTIONS_BACKLOG_LIMIT, "options-limits");
 	CHECK(o->connections_max <= OPTIONS_CONNECTIONS_LIMIT, "options-limits");
+	CHECK(o->threads >= 1 && o->threads <= OPTIONS_THREADS_LIMIT, "options-limits");
 	CHECK(o->memory >= 1, "options-limits");
+	CHECK(o->record == NULL || o->threads == 1, "options-limits");
 	CHECK(o->idle_ms <= DAY_MS && o->drain_ms <= DAY_MS && o->stats_ms <= DAY_MS,
 	      "options-limits");
 }
@@ -83,6 +85,7 @@ static void check_value(char *text)
 	CHECK_VALUE("port", port, reread_number(text, 0, UINT16_MAX, &n));
 	CHECK_VALUE("backlog", backlog, reread_number(text, 1, 65535, &n));
 	CHECK_VALUE("max-connections", connections_max, reread_number(text, 1, 65536, &n));
+	CHECK_VALUE("threads", threads, reread_number(text, 1, 64, &n));
 	CHECK_VALUE("memory", memory, reread_size(text, &n));
 	CHECK_VALUE("idle-timeout", idle_ms, reread_seconds(text, &n));
 	CHECK_VALUE("drain-timeout", drain_ms, reread_seconds(text, &n));
@@ -98,17 +101,31 @@ static void check_value(char *text)
 static bool same(const struct options *a, const struct options *b)
 {
 	return a->address == b->address && a->port == b->port && a->backlog == b->backlog &&
-	       a->connections_max == b->connections_max && a->memory == b->memory &&
-	       a->idle_ms == b->idle_ms && a->drain_ms == b->drain_ms &&
+	       a->connections_max == b->connections_max && a->threads == b->threads &&
+	       a->memory == b->memory && a->idle_ms == b->idle_ms && a->drain_ms == b->drain_ms &&
 	       a->stats_ms == b->stats_ms && a->record == b->record && a->verbose == b->verbose &&
 	       a->json == b->json;
 }
 
-static size_t memory_of(struct echo_config config, uint32_t connections, uint32_t buffers)
+/* Of a process each of whose threads has so many of them. */
+static uint64_t memory_of(const struct options *o, struct echo_config config, uint32_t connections,
+			  uint32_t buffers)
 {
+	uint64_t process = BUDGET_PROCESS;
+
 	config.connections_max = connections;
 	config.buffers_max = buffers;
-	return BUDGET_PROCESS + echo_memory_size(&config);
+	if (o->threads > 1)
+		process += o->threads * (uint64_t)BUDGET_THREAD;
+	return process + o->threads * (uint64_t)echo_memory_size(&config);
+}
+
+/* Connections of the first thread, which has the most: the least that there may be. */
+static uint32_t least_of(const struct options *o)
+{
+	if (o->connections_max == 0)
+		return 1;
+	return (o->connections_max + o->threads - 1) / o->threads;
 }
 
 /* ECHO-74: as many as there may be, but that slots take at most half of what a connection
@@ -118,40 +135,62 @@ static void check_default(const struct options *o, uint64_t descriptors,
 {
 	uint64_t most = descriptors < OPTIONS_CONNECTIONS_LIMIT ? descriptors
 								: OPTIONS_CONNECTIONS_LIMIT;
-	uint64_t one = memory_of(*c, 1, 0);
+	uint64_t one = memory_of(o, *c, 1, 0);
 
-	CHECK(c->connections_max == most ||
-		      memory_of(*c, c->connections_max + 1, 0) - one > (o->memory - one) / 2,
+	CHECK(c->connections_max == most / o->threads ||
+		      memory_of(o, *c, c->connections_max + 1, 0) - one > (o->memory - one) / 2,
 	      "budget-default");
+}
+
+/* The threads' shares make the whole, differ by one at most, and need no more than the first. */
+static void check_shares(const struct options *o, uint64_t descriptors, const struct echo_config *c)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < o->threads; i++) {
+		struct echo_config own = budget_share(o, c, i);
+
+		CHECK(own.connections_max >= 1 && own.connections_max <= c->connections_max &&
+			      own.connections_max + 1 >= c->connections_max,
+		      "budget-shares");
+		CHECK(own.buffers_max <= own.connections_max && own.buffers_max <= c->buffers_max,
+		      "budget-shares");
+		sum += own.connections_max;
+	}
+	CHECK(sum <= descriptors && sum <= OPTIONS_CONNECTIONS_LIMIT, "budget-shares");
+	CHECK(o->connections_max == 0 || sum == o->connections_max, "budget-shares");
 }
 
 /* What is refused does not fit, and what is taken does, with no more left than a buffer would
  * take. */
 static void check_plan(const struct options *o, uint64_t descriptors)
 {
-	uint32_t least = o->connections_max > 0 ? o->connections_max : 1;
+	uint32_t least = least_of(o);
+	uint64_t all = o->connections_max > 0 ? o->connections_max : o->threads;
 	char error[OPTIONS_ERROR_SIZE];
 	struct echo_config c;
 	bool planned;
 
 	memset(error, 'x', sizeof(error));
 	planned = budget_plan(o, descriptors, &c, error);
-	CHECK(planned == (memory_of(c, least, 0) <= o->memory && least <= descriptors),
+	CHECK(planned == (memory_of(o, c, least, 0) <= o->memory && all <= descriptors &&
+			  all >= o->threads),
 	      "budget-fits");
 	if (!planned) {
 		CHECK(reread_is_line(error, sizeof(error)), "budget-line");
 		return;
 	}
 	CHECK(echo_memory_size(&c) > 0, "budget-config");
-	CHECK(memory_of(c, c.connections_max, c.buffers_max) <= o->memory, "budget-memory");
+	CHECK(memory_of(o, c, c.connections_max, c.buffers_max) <= o->memory, "budget-memory");
 	CHECK(c.connections_max >= least && c.connections_max <= descriptors, "budget-connections");
 	CHECK(c.connections_max <= OPTIONS_CONNECTIONS_LIMIT, "budget-connections");
 	CHECK(o->connections_max == 0 || c.connections_max == least, "budget-connections");
 	if (o->connections_max == 0)
 		check_default(o, descriptors, &c);
+	check_shares(o, descriptors, &c);
 	CHECK(c.buffers_max <= c.connections_max, "budget-buffers");
 	CHECK(c.buffers_max == c.connections_max ||
-		      memory_of(c, c.connections_max, c.buffers_max + 1) > o->memory,
+		      memory_of(o, c, c.connections_max, c.buffers_max + 1) > o->memory,
 	      "budget-waste");
 	CHECK(c.idle_ms == o->idle_ms && c.drain_ms == o->drain_ms && c.report_ms == o->stats_ms,
 	      "budget-times");
@@ -163,13 +202,12 @@ static void check_exact(const struct options *o, uint64_t descriptors)
 	char error[OPTIONS_ERROR_SIZE];
 	struct options exact = *o;
 	struct echo_config c;
-	uint32_t least = o->connections_max > 0 ? o->connections_max : 1;
 
 	exact.memory = UINT64_MAX;
 	if (!budget_plan(&exact, descriptors, &c, error))
 		return;
-	for (uint32_t n = least; n <= OPTIONS_CONNECTIONS_LIMIT; n *= 16) {
-		exact.memory = memory_of(c, n, 0);
+	for (uint32_t n = least_of(o); n <= OPTIONS_CONNECTIONS_LIMIT; n *= 16) {
+		exact.memory = memory_of(o, c, n, 0);
 		check_plan(&exact, descriptors);
 		exact.memory--;
 		check_plan(&exact, descriptors);

@@ -25,25 +25,31 @@ static struct echo_config base_config(const struct options *options)
 	};
 }
 
-static uint64_t memory_for(struct echo_config config, uint32_t connections, uint32_t buffers)
+/* What the process takes whose threads have an engine each, with so much in each of them. */
+static uint64_t memory_for(struct echo_config config, uint32_t threads, uint32_t connections,
+			   uint32_t buffers)
 {
+	uint64_t process = BUDGET_PROCESS;
 	size_t size;
 
 	config.connections_max = connections;
 	config.buffers_max = buffers;
 	size = echo_memory_size(&config);
-	return size == 0 ? UINT64_MAX : (uint64_t)BUDGET_PROCESS + size;
+	if (threads > 1)
+		process += (uint64_t)threads * BUDGET_THREAD;
+	return size == 0 ? UINT64_MAX : process + threads * (uint64_t)size;
 }
 
 /* The most of something, up to `most`, for which `memory_for` stays within `memory`. */
-static uint32_t most_connections(const struct echo_config *config, uint64_t memory, uint32_t most)
+static uint32_t most_connections(const struct echo_config *config, uint32_t threads,
+				 uint64_t memory, uint32_t most)
 {
 	uint32_t least = 0;
 
 	while (least < most) {
 		uint32_t middle = least + (most - least + 1) / 2;
 
-		if (memory_for(*config, middle, 0) <= memory)
+		if (memory_for(*config, threads, middle, 0) <= memory)
 			least = middle;
 		else
 			most = middle - 1;
@@ -51,14 +57,15 @@ static uint32_t most_connections(const struct echo_config *config, uint64_t memo
 	return least;
 }
 
-static uint32_t most_buffers(const struct echo_config *config, uint64_t memory, uint32_t most)
+static uint32_t most_buffers(const struct echo_config *config, uint32_t threads, uint64_t memory,
+			     uint32_t most)
 {
 	uint32_t least = 0;
 
 	while (least < most) {
 		uint32_t middle = least + (most - least + 1) / 2;
 
-		if (memory_for(*config, config->connections_max, middle) <= memory)
+		if (memory_for(*config, threads, config->connections_max, middle) <= memory)
 			least = middle;
 		else
 			most = middle - 1;
@@ -66,63 +73,106 @@ static uint32_t most_buffers(const struct echo_config *config, uint64_t memory, 
 	return least;
 }
 
-/* Without a wish, slots take at most half of what is left: the rest is for buffers. */
-static uint32_t default_connections(const struct echo_config *config, uint64_t memory,
-				    uint64_t descriptors)
+/* Of one thread. Without a wish, slots take at most half of what is left: the rest is for
+ * buffers. */
+static uint32_t default_connections(const struct echo_config *config, uint32_t threads,
+				    uint64_t memory, uint64_t descriptors)
 {
-	uint64_t one = memory_for(*config, 1, 0);
-	uint32_t most = OPTIONS_CONNECTIONS_LIMIT;
+	uint64_t one = memory_for(*config, threads, 1, 0);
+	uint64_t most = OPTIONS_CONNECTIONS_LIMIT;
 
 	if (descriptors < most)
-		most = (uint32_t)descriptors;
-	most = most_connections(config, one + (memory - one) / 2, most);
-	return most > 0 ? most : 1;
+		most = descriptors;
+	most = most_connections(config, threads, one + (memory - one) / 2,
+				(uint32_t)most / threads);
+	return most > 0 ? (uint32_t)most : 1;
 }
 
-static bool fits(const struct options *options, uint64_t descriptors,
-		 const struct echo_config *config, char *error)
+/* The share of this thread in a wish; the first ones have one more where it does not divide. */
+static uint32_t share(const struct options *options, uint32_t thread)
 {
-	uint32_t connections = options->connections_max > 0 ? options->connections_max : 1;
-	uint64_t needed = memory_for(*config, connections, 0);
+	uint32_t rest = options->connections_max % options->threads;
 
-	if (needed > options->memory && options->connections_max > 0) {
+	return options->connections_max / options->threads + (thread < rest ? 1 : 0);
+}
+
+static bool memory_fits(const struct options *options, const struct echo_config *config,
+			char *error)
+{
+	uint32_t connections = options->connections_max > 0 ? share(options, 0) : 1;
+	uint64_t needed = memory_for(*config, options->threads, connections, 0);
+
+	if (needed <= options->memory)
+		return true;
+	if (options->connections_max > 0)
 		snprintf(error, OPTIONS_ERROR_SIZE,
 			 "--max-connections '%" PRIu32 "' does not fit --memory '%" PRIu64
 			 "': it needs %" PRIu64 " bytes",
-			 connections, options->memory, needed);
-		return false;
-	}
-	if (needed > options->memory) {
+			 options->connections_max, options->memory, needed);
+	else
 		snprintf(error, OPTIONS_ERROR_SIZE,
-			 "--memory '%" PRIu64 "' is too small for one connection: it needs %" PRIu64
-			 " bytes",
-			 options->memory, needed);
-		return false;
-	}
-	if (descriptors == 0 && options->connections_max == 0) {
+			 "--memory '%" PRIu64
+			 "' is too small for one connection%s: it needs %" PRIu64 " bytes",
+			 options->memory, options->threads > 1 ? " a thread" : "", needed);
+	return false;
+}
+
+static bool descriptors_fit(const struct options *options, uint64_t descriptors, char *error)
+{
+	if (options->connections_max == 0 && descriptors < options->threads) {
 		snprintf(error, OPTIONS_ERROR_SIZE,
-			 "the limit of descriptors (ulimit -n) leaves none for a connection");
+			 "the limit of descriptors (ulimit -n) leaves none for a connection%s",
+			 options->threads > 1 ? " a thread" : "");
 		return false;
 	}
-	if (connections > descriptors) {
+	if (options->connections_max > descriptors) {
 		snprintf(error, OPTIONS_ERROR_SIZE,
 			 "--max-connections '%" PRIu32 "' does not fit the limit of descriptors: "
 			 "it leaves %" PRIu64,
-			 connections, descriptors);
+			 options->connections_max, descriptors);
 		return false;
 	}
 	return true;
+}
+
+static bool threads_fit(const struct options *options, char *error)
+{
+	if (options->connections_max == 0 || options->connections_max >= options->threads)
+		return true;
+	snprintf(error, OPTIONS_ERROR_SIZE,
+		 "--threads '%" PRIu32 "' does not fit --max-connections '%" PRIu32
+		 "': each thread serves at least one",
+		 options->threads, options->connections_max);
+	return false;
 }
 
 bool budget_plan(const struct options *options, uint64_t descriptors, struct echo_config *config,
 		 char error[OPTIONS_ERROR_SIZE])
 {
+	uint32_t threads = options->threads;
+
 	*config = base_config(options);
-	if (!fits(options, descriptors, config, error))
+	if (!threads_fit(options, error) || !memory_fits(options, config, error) ||
+	    !descriptors_fit(options, descriptors, error))
 		return false;
-	config->connections_max = options->connections_max;
-	if (config->connections_max == 0)
-		config->connections_max = default_connections(config, options->memory, descriptors);
-	config->buffers_max = most_buffers(config, options->memory, config->connections_max);
+	if (options->connections_max > 0)
+		config->connections_max = share(options, 0);
+	else
+		config->connections_max =
+			default_connections(config, threads, options->memory, descriptors);
+	config->buffers_max =
+		most_buffers(config, threads, options->memory, config->connections_max);
 	return true;
+}
+
+struct echo_config budget_share(const struct options *options, const struct echo_config *first,
+				uint32_t thread)
+{
+	struct echo_config config = *first;
+
+	if (options->connections_max > 0)
+		config.connections_max = share(options, thread);
+	if (config.buffers_max > config.connections_max)
+		config.buffers_max = config.connections_max;
+	return config;
 }

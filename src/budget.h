@@ -1,4 +1,4 @@
-/* Divides the memory and the descriptors that there are among connections and buffers. */
+/* Divides the memory and the descriptors that there are among threads, connections and buffers. */
 #ifndef EPOLL_ECHO_BUDGET_H
 #define EPOLL_ECHO_BUDGET_H
 
@@ -12,6 +12,9 @@ enum {
 	 * as the resident set of an idle server, rounded up; tests/limits.bats checks the sum. */
 	BUDGET_PROCESS = 3 * 1024 * 1024,
 
+	/* What each of several threads takes: its stack, its system, its log. */
+	BUDGET_THREAD = 64 * 1024,
+
 	BUDGET_TURN = 2 * (BUDGET_BUFFER_SIZE + ECHO_CALL_COST), /* one full buffer, echoed */
 	BUDGET_ROUND = 4 * BUDGET_TURN,
 
@@ -20,9 +23,15 @@ enum {
 	BUDGET_RETRY_MAX_MS = 1000
 };
 
-/* The engine's configuration for these options in a process that may have `descriptors` for
- * connections. False: they do not fit, and `error` says in one line which. */
+/* The configuration of the engine, or of the first of several, for these options in a process that
+ * may have `descriptors` for connections. False: they do not fit, and `error` says in one line
+ * which. */
 bool budget_plan(const struct options *options, uint64_t descriptors, struct echo_config *config,
 		 char error[OPTIONS_ERROR_SIZE]);
+
+/* The configuration of the engine of `thread`, counted from 0, where budget_plan() has made that
+ * of the `first`: together they serve as many connections as the options say. */
+struct echo_config budget_share(const struct options *options, const struct echo_config *first,
+				uint32_t thread);
 
 #endif

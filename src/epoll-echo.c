@@ -12,12 +12,14 @@
 #include "options.h"
 #include "record/record.h"
 #include "record/recorder.h"
+#include "threads.h"
 
 enum { EXIT_ORDERLY = 0, EXIT_UNABLE = 1, EXIT_USAGE = 2 };
 
 static struct linux_system sys;
 static struct log logger;
 static struct recorder recorder;
+static struct threads threads;
 
 static int wrong_usage(const char *error)
 {
@@ -69,6 +71,13 @@ static void recording_ended(const char *reason)
 	log_end(&logger);
 }
 
+static void report(const struct echo_stats *stats, const struct echo_engine *engine)
+{
+	struct narrate_stats now = narrate_take(&logger, stats, engine);
+
+	narrate_stats(&logger, 0, &now);
+}
+
 static enum echo_ending serve(struct echo_engine *engine, bool verbose)
 {
 	struct echo_stats stats = { 0 };
@@ -83,7 +92,7 @@ static enum echo_ending serve(struct echo_engine *engine, bool verbose)
 		if (verbose)
 			narrate(&logger, &action, &result);
 		if (action.op == ECHO_OP_REPORT)
-			narrate_stats(&logger, &stats, engine);
+			report(&stats, engine);
 		echo_complete(engine, &action, &result);
 	}
 	return echo_ending(engine);
@@ -113,9 +122,38 @@ static enum echo_ending run(const struct options *options, const struct echo_con
 	return serve(echo_init(memory, config, now_ms), options->verbose);
 }
 
+/* Descriptors that are left for connections. */
+static uint64_t descriptors_left(uint32_t count)
+{
+	uint64_t all = linux_raise_descriptors(), other = LINUX_DESCRIPTORS;
+
+	if (count > 1)
+		other += THREADS_DESCRIPTORS + (uint64_t)SHARE_DESCRIPTORS * count;
+	return all > other ? all - other : 0;
+}
+
+/* Several engines, from their start to their end. */
+static int start_threads(const struct options *options, const struct echo_config *config,
+			 const struct sockaddr_storage *address, socklen_t length)
+{
+	const char *failed = linux_listen(&sys, address, length, options->backlog);
+	int status;
+
+	if (failed == NULL)
+		failed = threads_start(&threads, options, config, &sys);
+	if (failed != NULL)
+		return unable(address, failed);
+	log_open(&logger, STDERR_FILENO, options->json);
+	announce();
+	status = exit_status(threads_serve(&threads, &logger));
+	linux_close(&sys);
+	log_close(&logger);
+	return status;
+}
+
 static int start(const struct options *options)
 {
-	uint64_t descriptors = linux_raise_descriptors();
+	uint64_t descriptors = descriptors_left(options->threads);
 	struct sockaddr_storage address;
 	struct echo_config config;
 	char error[OPTIONS_ERROR_SIZE];
@@ -125,10 +163,11 @@ static int start(const struct options *options)
 	void *memory;
 	int status;
 
-	descriptors -= descriptors < LINUX_DESCRIPTORS ? descriptors : LINUX_DESCRIPTORS;
 	if (!budget_plan(options, descriptors, &config, error))
 		return wrong_usage(error);
 	address_parse(options->address, options->port, &address, &length);
+	if (options->threads > 1)
+		return start_threads(options, &config, &address, length);
 	/* Before there is memory that a fork would commit twice. */
 	if (options->record != NULL)
 		failed = recorder_open(&recorder, options->record, RECORD_SIZE_MAX);

@@ -43,6 +43,14 @@ void log_open(struct log *log, int fd, bool json)
 		log->fd = fd;
 }
 
+void log_open_pipe(struct log *log, int pipe, bool json, uint32_t thread)
+{
+	memset(log, 0, sizeof(*log));
+	log->fd = pipe;
+	log->json = json;
+	log->thread = thread;
+}
+
 void log_close(struct log *log)
 {
 	if (log->owned)
@@ -179,14 +187,32 @@ static bool tell_dropped(struct log *log)
 	return true;
 }
 
-void log_end(struct log *log)
+/* A line with its newline. */
+static void put(struct log *log, const char *line, size_t length)
 {
-	log->line[log->length++] = '\n';
-	if ((log->dropped > 0 && !tell_dropped(log)) || !write_line(log, log->line, log->length)) {
+	if ((log->dropped > 0 && !tell_dropped(log)) || !write_line(log, line, length)) {
 		log->dropped++;
 		log->dropped_total++;
 	}
+}
+
+void log_end(struct log *log)
+{
+	log->line[log->length++] = '\n';
+	put(log, log->line, log->length);
 	log->length = 0;
+}
+
+void log_pass(struct log *log, const char *lines, size_t length)
+{
+	while (length > 0) {
+		const char *newline = memchr(lines, '\n', length);
+		size_t line = newline != NULL ? (size_t)(newline - lines) + 1 : length;
+
+		put(log, lines, line);
+		lines += line;
+		length -= line;
+	}
 }
 
 uint64_t log_dropped(const struct log *log)

@@ -21,8 +21,9 @@ struct log {
 	bool poll;    /* it could not be opened anew, and may block: ask before each write, */
 	size_t chunk; /* and write at most so much then */
 	bool json;
-	size_t length; /* of the line being made */
-	size_t sent;   /* of a line of which a part is out; the rest has to follow first */
+	uint32_t thread; /* whose lines these are, from 1 on; 0: there is one only */
+	size_t length;   /* of the line being made */
+	size_t sent;     /* of a line of which a part is out; the rest has to follow first */
 	size_t rest;
 	uint64_t dropped; /* and not yet told */
 	uint64_t dropped_total;
@@ -33,6 +34,10 @@ struct log {
 void log_open(struct log *log, int fd, bool json);
 void log_close(struct log *log);
 
+/* For the lines of one of several threads, which the one with the log itself gets by log_pass(). A
+ * pipe takes a line as a whole or not at all if it does not block (pipe(7)), as this one. */
+void log_open_pipe(struct log *log, int pipe, bool json, uint32_t thread);
+
 /* Adds to the line that is being made, as printf(3) does. */
 void log_add(struct log *log, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
@@ -41,6 +46,10 @@ void log_add_bytes(struct log *log, const uint8_t *bytes, size_t length, size_t 
 
 /* Ends the line, and writes it if that can be done now. */
 void log_end(struct log *log);
+
+/* Writes whole lines that another log has made, if that can be done now. `length` of them ends
+ * with a newline. */
+void log_pass(struct log *log, const char *lines, size_t length);
 
 /* Lines that were dropped, all of them. */
 uint64_t log_dropped(const struct log *log);

@@ -33,14 +33,26 @@ static uint32_t slot_of(uint64_t token)
 	return (uint32_t)token;
 }
 
-static void begin(struct log *log, const char *event, const struct echo_action *action)
+/* The program and the thread; in JSON also what it is about. */
+static void open_line(struct log *log, const char *event, uint32_t thread)
 {
 	if (log->json)
-		log_add(log, "{\"event\":\"%s\",\"slot\":%" PRIu32 ",\"fd\":%" PRId32, event,
-			slot_of(action->token), action->handle);
+		log_add(log, "{\"event\":\"%s\"", event);
 	else
-		log_add(log, "epoll-echo: connection %" PRIu32 " (fd %" PRId32 ") %s",
-			slot_of(action->token), action->handle, event);
+		log_add(log, "epoll-echo: ");
+	if (thread > 0)
+		log_add(log, log->json ? ",\"thread\":%" PRIu32 : "thread %" PRIu32 ": ", thread);
+}
+
+static void begin(struct log *log, const char *event, const struct echo_action *action)
+{
+	open_line(log, event, log->thread);
+	if (log->json)
+		log_add(log, ",\"slot\":%" PRIu32 ",\"fd\":%" PRId32, slot_of(action->token),
+			action->handle);
+	else
+		log_add(log, "connection %" PRIu32 " (fd %" PRId32 ") %s", slot_of(action->token),
+			action->handle, event);
 }
 
 static void end(struct log *log)
@@ -68,13 +80,13 @@ static void registered(struct log *log, const struct echo_action *action)
 
 static void event(struct log *log, const struct echo_event *event)
 {
+	open_line(log, "event", log->thread);
 	if (event->token == ECHO_TOKEN_LISTENER)
-		log_add(log, log->json ? "{\"event\":\"event\",\"listener\":true,\"mask\":\""
-				       : "epoll-echo: listener event: ");
+		log_add(log, log->json ? ",\"listener\":true,\"mask\":\"" : "listener event: ");
 	else
 		log_add(log,
-			log->json ? "{\"event\":\"event\",\"slot\":%" PRIu32 ",\"mask\":\""
-				  : "epoll-echo: connection %" PRIu32 " event: ",
+			log->json ? ",\"slot\":%" PRIu32 ",\"mask\":\""
+				  : "connection %" PRIu32 " event: ",
 			slot_of(event->token));
 	add_mask(log, event->readiness, "");
 	end(log);
@@ -100,9 +112,8 @@ static void closed(struct log *log, const struct echo_action *action)
 static void listener(struct log *log, const struct echo_action *action,
 		     const struct echo_result *result)
 {
-	log_add(log,
-		log->json ? "{\"event\":\"listener\",\"call\":\"%s\",\"outcome\":\"%s\""
-			  : "epoll-echo: listener %s: %s",
+	open_line(log, "listener", log->thread);
+	log_add(log, log->json ? ",\"call\":\"%s\",\"outcome\":\"%s\"" : "listener %s: %s",
 		echo_op_name(action->op), echo_outcome_name(result->outcome));
 	end(log);
 }
@@ -141,17 +152,17 @@ void narrate(struct log *log, const struct echo_action *action, const struct ech
 	}
 }
 
-static void stats_text(struct log *log, const struct echo_stats *stats,
-		       const struct echo_engine *engine)
+static void text(struct log *log, const struct narrate_stats *now)
 {
+	const struct echo_stats *stats = &now->stats;
 	const char *separator = " (";
 
 	log_add(log,
-		"epoll-echo: statistics: live %" PRIu32 ", buffers %" PRIu32 ", accepted %" PRIu64
+		"statistics: live %" PRIu32 ", buffers %" PRIu32 ", accepted %" PRIu64
 		", received %" PRIu64 ", sent %" PRIu64 ", discarded %" PRIu64,
-		echo_connections(engine), echo_buffers_used(engine), stats->accepted,
-		stats->bytes_received, stats->bytes_sent, stats->bytes_discarded);
-	log_add(log, ", dropped lines %" PRIu64 ", closed", log_dropped(log));
+		now->live, now->buffers, stats->accepted, stats->bytes_received, stats->bytes_sent,
+		stats->bytes_discarded);
+	log_add(log, ", dropped lines %" PRIu64 ", closed", now->dropped);
 	for (enum echo_reason i = ECHO_REASON_ENDED; i < ECHO_REASON_COUNT; i++) {
 		log_add(log, "%s%s %" PRIu64, separator, echo_reason_name(i), stats->closed[i]);
 		separator = ", ";
@@ -164,18 +175,17 @@ static void stats_text(struct log *log, const struct echo_stats *stats,
 	log_add(log, ")");
 }
 
-static void stats_json(struct log *log, const struct echo_stats *stats,
-		       const struct echo_engine *engine)
+static void json(struct log *log, const struct narrate_stats *now)
 {
+	const struct echo_stats *stats = &now->stats;
 	const char *separator = "";
 
 	log_add(log,
-		"{\"event\":\"statistics\",\"live\":%" PRIu32 ",\"buffers\":%" PRIu32
-		",\"accepted\":%" PRIu64 ",\"received\":%" PRIu64 ",\"sent\":%" PRIu64
-		",\"discarded\":%" PRIu64,
-		echo_connections(engine), echo_buffers_used(engine), stats->accepted,
-		stats->bytes_received, stats->bytes_sent, stats->bytes_discarded);
-	log_add(log, ",\"dropped_lines\":%" PRIu64 ",\"closed\":{", log_dropped(log));
+		",\"live\":%" PRIu32 ",\"buffers\":%" PRIu32 ",\"accepted\":%" PRIu64
+		",\"received\":%" PRIu64 ",\"sent\":%" PRIu64 ",\"discarded\":%" PRIu64,
+		now->live, now->buffers, stats->accepted, stats->bytes_received, stats->bytes_sent,
+		stats->bytes_discarded);
+	log_add(log, ",\"dropped_lines\":%" PRIu64 ",\"closed\":{", now->dropped);
 	for (enum echo_reason i = ECHO_REASON_ENDED; i < ECHO_REASON_COUNT; i++) {
 		log_add(log, "%s\"%s\":%" PRIu64, separator, echo_reason_name(i), stats->closed[i]);
 		separator = ",";
@@ -188,12 +198,44 @@ static void stats_json(struct log *log, const struct echo_stats *stats,
 	log_add(log, "}");
 }
 
-void narrate_stats(struct log *log, const struct echo_stats *stats,
-		   const struct echo_engine *engine)
+struct narrate_stats narrate_take(const struct log *log, const struct echo_stats *stats,
+				  const struct echo_engine *engine)
 {
+	return (struct narrate_stats){
+		.stats = *stats,
+		.live = echo_connections(engine),
+		.buffers = echo_buffers_used(engine),
+		.dropped = log_dropped(log),
+	};
+}
+
+static void add(uint64_t *sums, const uint64_t *more, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		sums[i] += more[i];
+}
+
+void narrate_sum(struct narrate_stats *sum, const struct narrate_stats *more)
+{
+	add(sum->stats.calls, more->stats.calls, ECHO_OP_COUNT);
+	add(sum->stats.closed, more->stats.closed, ECHO_REASON_COUNT);
+	sum->stats.accepted += more->stats.accepted;
+	sum->stats.accept_failures += more->stats.accept_failures;
+	sum->stats.bytes_received += more->stats.bytes_received;
+	sum->stats.bytes_sent += more->stats.bytes_sent;
+	sum->stats.bytes_discarded += more->stats.bytes_discarded;
+	sum->stats.events += more->stats.events;
+	sum->live += more->live;
+	sum->buffers += more->buffers;
+	sum->dropped += more->dropped;
+}
+
+void narrate_stats(struct log *log, uint32_t thread, const struct narrate_stats *stats)
+{
+	open_line(log, thread > 0 ? "thread statistics" : "statistics", thread);
 	if (log->json)
-		stats_json(log, stats, engine);
+		json(log, stats);
 	else
-		stats_text(log, stats, engine);
+		text(log, stats);
 	end(log);
 }

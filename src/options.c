@@ -19,6 +19,8 @@ const char options_help[] =
 	"  -b, --backlog N          connections that may wait to be accepted (4096)\n"
 	"  -c, --max-connections N  serve at most so many at once (as many as descriptors, memory\n"
 	"                           and 65536 allow)\n"
+	"  -t, --threads N          serve in N threads, 1 to 64 (1); each has its share of the connections\n"
+	"                           and the memory\n"
 	"  -m, --memory SIZE        user memory to stay within (64M); K, M and G are powers of 1024\n"
 	"  -i, --idle-timeout S     end connections without traffic for S seconds (0: never)\n"
 	"  -d, --drain-timeout S    after SIGTERM, cut off what is open after S seconds (5)\n"
@@ -37,6 +39,7 @@ static const struct option long_options[] = {
 	{ "port", required_argument, NULL, 'p' },
 	{ "backlog", required_argument, NULL, 'b' },
 	{ "max-connections", required_argument, NULL, 'c' },
+	{ "threads", required_argument, NULL, 't' },
 	{ "memory", required_argument, NULL, 'm' },
 	{ "idle-timeout", required_argument, NULL, 'i' },
 	{ "drain-timeout", required_argument, NULL, 'd' },
@@ -49,7 +52,7 @@ static const struct option long_options[] = {
 	{ NULL, 0, NULL, 0 },
 };
 
-static const char short_options[] = ":a:p:b:c:m:i:d:vl:s:r:hV";
+static const char short_options[] = ":a:p:b:c:t:m:i:d:vl:s:r:hV";
 
 /* Reads decimal digits; false: none, or beyond `most`. */
 static bool digits(const char **text, uint64_t most, uint64_t *value)
@@ -160,6 +163,11 @@ static const char *set_option(struct options *options, int option, const char *v
 			return "a number, 1 to 65536";
 		options->connections_max = (uint32_t)n;
 		return NULL;
+	case 't':
+		if (!number(value, 1, OPTIONS_THREADS_LIMIT, &n))
+			return "a number, 1 to 64";
+		options->threads = (uint32_t)n;
+		return NULL;
 	case 'm':
 		return options_size(value, &options->memory) ? NULL : "a size, such as 64M";
 	case 'i':
@@ -227,6 +235,7 @@ enum options_outcome options_parse(int argc, char *argv[], struct options *optio
 		.address = "0.0.0.0",
 		.port = 3000,
 		.backlog = SOMAXCONN,
+		.threads = 1,
 		.memory = UINT64_C(64) << 20,
 		.drain_ms = 5000,
 	};
@@ -248,5 +257,10 @@ enum options_outcome options_parse(int argc, char *argv[], struct options *optio
 	}
 	if (optind < argc)
 		return wrong(error, "unexpected argument '%.100s'", argv[optind]);
+	if (options->record != NULL && options->threads > 1)
+		return wrong(error,
+			     "--record '%.100s' does not go with --threads '%u': "
+			     "a recording is the run of one thread",
+			     options->record, (unsigned)options->threads);
 	return OPTIONS_RUN;
 }

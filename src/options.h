@@ -11,6 +11,7 @@ enum {
 	OPTIONS_NAME_SIZE = 4096, /* of a file name, with its NUL */
 	OPTIONS_CONNECTIONS_LIMIT = 65536,
 	OPTIONS_BACKLOG_LIMIT = 65535,
+	OPTIONS_THREADS_LIMIT = 64,
 };
 
 /* A day; longer timeouts are mistakes. */
@@ -21,8 +22,9 @@ struct options {
 	uint16_t port;       /* 0: any that is free */
 	int backlog;
 	uint32_t connections_max; /* 0: as many as fit */
-	uint64_t memory;          /* bytes */
-	uint64_t idle_ms;         /* 0: no idle timeout */
+	uint32_t threads;
+	uint64_t memory;  /* bytes */
+	uint64_t idle_ms; /* 0: no idle timeout */
 	uint64_t drain_ms;
 	uint64_t stats_ms;  /* 0: on SIGUSR1 only */
 	const char *record; /* points into argv; a name as of record_name(); NULL: none */

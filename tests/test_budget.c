@@ -23,6 +23,7 @@ static struct options options_of(uint64_t memory, uint32_t connections)
 		.address = "0.0.0.0",
 		.port = 3000,
 		.backlog = 4096,
+		.threads = 1,
 		.memory = memory,
 		.connections_max = connections,
 		.drain_ms = 5000,

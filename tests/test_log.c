@@ -799,7 +799,7 @@ static void the_statistics_fit_into_a_line(void **state)
 				      .retry_min_ms = 1,
 				      .retry_max_ms = 1 };
 	void *memory = aligned_alloc(64, echo_memory_size(&config));
-	struct echo_stats stats;
+	struct narrate_stats stats;
 	int ends[2];
 
 	(void)state;
@@ -812,7 +812,7 @@ static void the_statistics_fit_into_a_line(void **state)
 
 		log_open(&logger, ends[1], json != 0);
 		logger.dropped = 0;
-		narrate_stats(&logger, &stats, echo_init(memory, &config, 0));
+		narrate_stats(&logger, json != 0 ? UINT32_MAX : 0, &stats);
 		log_close(&logger);
 		read_all(ends[0]);
 		line = next_line();

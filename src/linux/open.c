@@ -80,15 +80,8 @@ static const char *open_signals(struct linux_system *sys)
 	return sys->signals < 0 ? "receive signals" : NULL;
 }
 
-static const char *open_all(struct linux_system *sys, const struct sockaddr_storage *address,
-			    socklen_t length, int backlog)
+static const char *open_epoll(struct linux_system *sys)
 {
-	const char *failed = open_listener(sys, address, length, backlog);
-
-	if (failed == NULL)
-		failed = open_signals(sys);
-	if (failed != NULL)
-		return failed;
 	sys->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (sys->epoll < 0)
 		return "make an epoll instance";
@@ -98,22 +91,38 @@ static const char *open_all(struct linux_system *sys, const struct sockaddr_stor
 	return NULL;
 }
 
-const char *linux_open(struct linux_system *sys, const struct sockaddr_storage *address,
-		       socklen_t length, int backlog)
+/* Leaves nothing open if something failed, and errno as it was. */
+static const char *outcome(struct linux_system *sys, const char *failed)
+{
+	int error = errno;
+
+	if (failed != NULL)
+		linux_close(sys);
+	errno = error;
+	return failed;
+}
+
+const char *linux_listen(struct linux_system *sys, const struct sockaddr_storage *address,
+			 socklen_t length, int backlog)
 {
 	const char *failed;
-	int error;
 
 	sys->epoll = -1;
 	sys->listener = -1;
 	sys->signals = -1;
-	failed = open_all(sys, address, length, backlog);
+	sys->shared = false;
+	failed = open_listener(sys, address, length, backlog);
 	if (failed == NULL)
-		return NULL;
-	error = errno;
-	linux_close(sys);
-	errno = error;
-	return failed;
+		failed = open_signals(sys);
+	return outcome(sys, failed);
+}
+
+const char *linux_open(struct linux_system *sys, const struct sockaddr_storage *address,
+		       socklen_t length, int backlog)
+{
+	const char *failed = linux_listen(sys, address, length, backlog);
+
+	return failed != NULL ? failed : outcome(sys, open_epoll(sys));
 }
 
 /* close(2) releases the descriptor whatever it returns, and there is nobody left to tell. */

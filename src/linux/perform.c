@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "outcome.h"
+#include "share.h"
 #include "signals.h"
 #include "system.h"
 
@@ -72,12 +73,18 @@ static struct echo_result unacked(const struct echo_action *action)
 	return (struct echo_result){ .outcome = ECHO_DONE, .count = (uint32_t)bytes, .handle = -1 };
 }
 
-static struct echo_result accepted(const struct linux_system *sys, const struct echo_action *action)
+static struct echo_result accepted(struct linux_system *sys, const struct echo_action *action)
 {
 	int fd = accept4(sys->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	struct echo_result result;
 
-	if (fd < 0)
-		return failed(action);
+	if (fd < 0) {
+		result = failed(action);
+		if (sys->shared && result.outcome == ECHO_WOULD_BLOCK && !share_next(sys))
+			result.outcome = linux_outcome(ECHO_OP_RESUME, errno);
+		return result;
+	}
+	sys->accepted = true;
 	return (struct echo_result){ .outcome = ECHO_DONE, .handle = fd };
 }
 
@@ -91,11 +98,13 @@ static struct echo_result watched(const struct linux_system *sys, const struct e
 	return done(action, epoll_ctl(sys->epoll, EPOLL_CTL_ADD, action->handle, &event));
 }
 
-static struct echo_result listener_watched(const struct linux_system *sys,
+static struct echo_result listener_watched(struct linux_system *sys,
 					   const struct echo_action *action, uint32_t events)
 {
 	struct epoll_event event = { .events = events, .data.u64 = ECHO_TOKEN_LISTENER };
 
+	if (sys->shared)
+		return done(action, share_watch(sys, events != 0) ? 0 : -1);
 	return done(action, epoll_ctl(sys->epoll, EPOLL_CTL_MOD, sys->listener, &event));
 }
 
@@ -103,6 +112,9 @@ static struct echo_result unlistened(struct linux_system *sys, const struct echo
 {
 	int fd = sys->listener;
 
+	/* Others have the listener open, so close(2) does not take it off the interest list. */
+	if (sys->shared)
+		share_watch(sys, false);
 	sys->listener = -1;
 	return done(action, close(fd));
 }
@@ -119,7 +131,8 @@ static struct echo_result waited(struct linux_system *sys, const struct echo_act
 	result.now_ms = linux_now_ms();
 	for (int i = 0; i < count; i++) {
 		if (sys->raw[i].data.u64 == LINUX_TOKEN_SIGNALS) {
-			result.requests |= signals_requests(sys->signals);
+			result.requests |= sys->shared ? share_requests(sys->signals)
+						       : signals_requests(sys->signals);
 			continue;
 		}
 		sys->events[result.events_count++] =

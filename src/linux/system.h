@@ -25,6 +25,8 @@ enum {
 
 struct linux_system {
 	int epoll, listener, signals;    /* descriptors; -1: closed */
+	bool shared;                     /* others watch the listener too; see share.h, also for */
+	bool watched, accepted;          /* what is known of it then */
 	struct sockaddr_storage address; /* the listener's, with its real port */
 	struct epoll_event raw[LINUX_EVENTS_MAX];
 	struct echo_event events[LINUX_EVENTS_MAX];
@@ -38,6 +40,10 @@ struct linux_system {
  */
 const char *linux_open(struct linux_system *sys, const struct sockaddr_storage *address,
 		       socklen_t length, int backlog);
+
+/* The same without an epoll instance: for several systems that share_open() makes of this one. */
+const char *linux_listen(struct linux_system *sys, const struct sockaddr_storage *address,
+			 socklen_t length, int backlog);
 
 void linux_close(struct linux_system *sys);
 
