@@ -37,15 +37,16 @@ threads_of() {
 	echo $#
 }
 
-# Waits until nobody listens on the port: 0A is that state in /proc/net/tcp (proc(5)).
-await_unlistened() {
-	local tries=0 hex
-	hex=$(printf ':%04X' "$port")
-	while awk -v port="$hex" '$2 ~ port "$" && $4 == "0A" { found = 1 } END { exit !found }' /proc/net/tcp; do
-		tries=$((tries + 1))
-		[ $tries -lt 400 ] || fail "port $port is still listened on"
+# A script that waits until nobody listens on the port: 0A is that state in /proc/net/tcp (proc(5)).
+write_await_unlistened() {
+	cat >"$BATS_TEST_TMPDIR/await-unlistened" <<-END
+	for _ in \$(seq 400); do
+		awk '\$2 ~ /:$(printf %04X "$port")\$/ && \$4 == "0A" { exit 1 }' /proc/net/tcp && exit
 		sleep 0.05
 	done
+	echo 'port $port is still listened on'
+	exit 1
+	END
 }
 
 # Asks for statistics: one line for the server, one for each of $1 threads. Prints what each of the
@@ -182,13 +183,18 @@ figures() {
 }
 
 @test "ECHO-156: a thread that is short of memory for the listener comes back to it" {
-	# The third call of a thread adds its entry again after its first connection.
-	start_traced '-f -e trace=epoll_ctl -e inject=epoll_ctl:error=ENOMEM:when=3' --threads 2 --verbose
+	# A thread makes three calls for a connection: it takes its entry for the listener away, adds it again,
+	# which fails for the second one, and watches the connection.
+	start_traced '-f -e trace=epoll_ctl -e inject=epoll_ctl:error=ENOMEM:when=5' --threads 2 --verbose
 	against <<-'END'
 	connect a
 	roundtrips a 3 10
 	connect b
 	roundtrips b 3 10
+	connect c
+	roundtrips c 3 10
+	connect d
+	roundtrips d 3 10
 	END
 	for thread in 1 2; do
 		await_log "thread $thread: listener accept: no-memory"
@@ -236,15 +242,16 @@ figures() {
 	assert_ends 0
 }
 
-@test "ECHO-157: the listener closes when no thread has room to fill or a backlog to serve" {
+@test "ECHO-157: the listener closes while connections are still drained" {
 	start_server --threads 4 --drain-timeout 3600
+	write_await_unlistened
 	against <<-'END'
 	connect a rcvbuf 4096
 	fill a max 64M
 	run "kill -TERM $pid"
+	run "sh $BATS_TEST_TMPDIR/await-unlistened"
+	run "kill -TERM $pid"
 	END
-	await_unlistened
-	kill -TERM "$pid"
 	assert_ends 1
 }
 
@@ -308,6 +315,13 @@ figures() {
 	assert_equal "${#lines[@]}" 4
 	assert_equal "$((lines[0] + lines[1] + lines[2]))" 18000
 	assert_equal "${lines[3]}" 18000
+	# Each time they are those of that moment.
+	against <<-'END'
+	connect a*6
+	roundtrips a 3 1000
+	END
+	kill -USR1 "$pid"
+	await_log 'epoll-echo: statistics: .*received 36000'
 	end_server "$pid"
 }
 
@@ -404,8 +418,8 @@ figures() {
 @test "ECHO-159: lines of several threads are whole, and say whose they are" {
 	start_server --threads 4 --verbose --log-format json
 	against <<-'END'
-	connect a*16
-	roundtrips a 20 300
+	connect a*200
+	roundtrips a 30 300
 	storm 50
 	END
 	kill -TERM "$pid"
@@ -418,7 +432,7 @@ figures() {
 	    seen[entry["event"]] += 1
 	    assert entry["event"] in ("listening", "dropped") or 1 <= entry["thread"] <= 4, entry
 	    seen["dropped lines"] += entry.get("lines", 0)
-	assert seen["echo"] + seen["dropped lines"] >= 320, seen
+	assert seen["echo"] + seen["dropped lines"] >= 6000, seen
 	END
 }
 
