@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# ECHO-155 to ECHO-159: several threads, each with an engine of its own.
+# ECHO-37, ECHO-155 to ECHO-159: several threads, each with an engine of its own.
 
 load ../spec/helper
 
@@ -404,6 +404,23 @@ figures() {
 	END
 	[ "$(awk '/^VmHWM:/ { print $2 }' "/proc/$pid/status")" -le 6144 ]
 	end_server "$pid"
+}
+
+@test "ECHO-37: no thread asks for memory after the first accept" {
+	start_traced '-f -e trace=accept4,mmap,brk,mremap' --threads 3 --verbose
+	against <<-'END'
+	connect a*20
+	roundtrips a 2 1000
+	connect b rcvbuf 4096 mss 536 sndbuf 16K
+	fill b
+	run "kill -USR1 $pid"
+	read b -> rest
+	END
+	end_traced
+	run awk '/accept4/ { serving = 1 } serving && !/accept4|SIG|exited/' "$trace"
+	assert_output ''
+	run grep -c accept4 "$trace"
+	[ "$output" -ge 21 ]
 }
 
 @test "ECHO-158: wrong numbers of threads, and pairs that do not fit, are wrong usage" {
