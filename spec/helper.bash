@@ -144,6 +144,13 @@ needs_stopping() {
 		skip 'needs ECHO_PID and ECHO_MAY_STOP=1'
 }
 
+# For what several threads do not promise: a limit that leaves each of them nothing, an exact moment.
+needs_one_thread() {
+	case ${ECHO_SERVER-} in
+	*--threads*) skip 'a promise of one thread' ;;
+	esac
+}
+
 process() {
 	"$ROOT/spec/process" "$@"
 }

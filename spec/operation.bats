@@ -113,6 +113,7 @@ refuses() {
 }
 
 @test "ECHO-74: descriptors bound the number of connections" {
+	needs_one_thread
 	[ -z "${ECHO_INSTRUMENTED-}" ] || skip 'an instrumented server needs descriptors of its own'
 	ECHO_SERVER="$ROOT/spec/limited -n 30 ${server[*]}" start_server --verbose
 	export log

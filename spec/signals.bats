@@ -58,6 +58,7 @@ assert_ends() {
 }
 
 @test "ECHO-80: the listener closes" {
+	needs_one_thread
 	start_server --drain-timeout 20
 	against <<-'END'
 	connect a
@@ -158,6 +159,7 @@ assert_ends() {
 }
 
 @test "ECHO-80: connections that only linger make room for the backlog" {
+	needs_one_thread
 	start_server --max-connections 1 --drain-timeout 20
 	against <<-'END'
 	connect a

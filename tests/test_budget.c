@@ -38,15 +38,21 @@ static uint64_t total(const struct echo_config *config)
 	return BUDGET_PROCESS + (uint64_t)size;
 }
 
-static struct echo_config plan(uint64_t memory, uint32_t connections, uint64_t descriptors)
+static struct echo_config plan_options(const struct options *options, uint64_t descriptors)
 {
-	struct options options = options_of(memory, connections);
 	struct echo_config config;
 	char error[OPTIONS_ERROR_SIZE] = "";
 
-	if (!budget_plan(&options, descriptors, &config, error))
+	if (!budget_plan(options, descriptors, &config, error))
 		fail_msg("refused: %s", error);
 	return config;
+}
+
+static struct echo_config plan(uint64_t memory, uint32_t connections, uint64_t descriptors)
+{
+	struct options options = options_of(memory, connections);
+
+	return plan_options(&options, descriptors);
 }
 
 static void check_refused(uint64_t memory, uint32_t connections, uint64_t descriptors,
@@ -340,6 +346,87 @@ static void times_are_handed_on(void **state)
 	assert_int_equal(config.retry_max_ms, 1000);
 }
 
+/* What the process takes with several threads, and how many connections these have together. */
+static uint64_t total_of_threads(const struct options *options, const struct echo_config *first,
+				 uint64_t *connections)
+{
+	uint64_t sum = BUDGET_PROCESS;
+
+	*connections = 0;
+	for (uint32_t i = 0; i < options->threads; i++) {
+		struct echo_config config = budget_share(options, first, i);
+		size_t size = echo_memory_size(&config);
+
+		assert_int_not_equal(size, 0);
+		assert_in_range(first->connections_max - config.connections_max, 0, 1);
+		sum += BUDGET_THREAD + (uint64_t)size;
+		*connections += config.connections_max;
+	}
+	return sum;
+}
+
+/* ECHO-158: The limits MUST be those of the server: threads have together as many connections as
+ * are wished for, within the memory. */
+static void threads_share_a_wish(void **state)
+{
+	(void)state;
+	for (uint32_t threads = 2; threads <= OPTIONS_THREADS_LIMIT; threads++) {
+		for (uint32_t wish = threads; wish < 4 * threads; wish++) {
+			struct options options = options_of(16 * MIB, wish);
+			struct echo_config first;
+			uint64_t connections;
+
+			options.threads = threads;
+			first = plan_options(&options, wish);
+			assert_true(total_of_threads(&options, &first, &connections) <=
+				    options.memory);
+			assert_int_equal(connections, wish);
+		}
+	}
+}
+
+/* ECHO-158: ... and without a wish no more than descriptors, memory and 65,536 allow. */
+static void threads_share_what_there_is(void **state)
+{
+	struct options options = options_of(64 * MIB, 0);
+	struct echo_config first;
+	uint64_t connections;
+
+	(void)state;
+	options.threads = 3;
+	first = plan_options(&options, PLENTY);
+	assert_in_range(total_of_threads(&options, &first, &connections), 60 * MIB, 64 * MIB);
+	assert_in_range(connections, 65534, 65536);
+	first = plan_options(&options, 1000);
+	total_of_threads(&options, &first, &connections);
+	assert_int_equal(connections, 999);
+	options.memory = 5 * MIB;
+	first = plan_options(&options, PLENTY);
+	assert_true(total_of_threads(&options, &first, &connections) <= 5 * MIB);
+}
+
+/* ECHO-158: ... pairs that do not fit MUST be wrong usage: each thread needs a connection, a
+ * descriptor and memory. */
+static void threads_that_do_not_fit_are_wrong_usage(void **state)
+{
+	struct options options = options_of(64 * MIB, 7);
+	struct echo_config config;
+	char error[OPTIONS_ERROR_SIZE];
+
+	(void)state;
+	options.threads = 8;
+	assert_false(budget_plan(&options, PLENTY, &config, error));
+	assert_non_null(strstr(error, "--threads '8'"));
+	assert_non_null(strstr(error, "--max-connections '7'"));
+	options.connections_max = 0;
+	assert_false(budget_plan(&options, 7, &config, error));
+	assert_non_null(strstr(error, "descriptors"));
+	assert_true(budget_plan(&options, 8, &config, error));
+	options.memory = BUDGET_PROCESS + 8 * BUDGET_THREAD;
+	assert_false(budget_plan(&options, 8, &config, error));
+	assert_non_null(strstr(error, "one connection a thread"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -356,6 +443,9 @@ int main(void)
 		cmocka_unit_test(every_plan_stays_within_its_memory),
 		cmocka_unit_test(the_extremes_do_not_overflow),
 		cmocka_unit_test(times_are_handed_on),
+		cmocka_unit_test(threads_share_a_wish),
+		cmocka_unit_test(threads_share_what_there_is),
+		cmocka_unit_test(threads_that_do_not_fit_are_wrong_usage),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

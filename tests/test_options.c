@@ -146,6 +146,9 @@ static void every_option_is_understood(void **state)
 		assert_true(accepted(parse_way(way, "--log-format", 'l', "json")).json);
 		assert_false(accepted(parse_way(way, "--log-format", 'l', "text")).json);
 	}
+	for (int way = 0; way < WAYS; way++)
+		assert_int_equal(accepted(parse_way(way, "--threads", 't', "8")).threads, 8);
+	assert_int_equal(accepted(PARSE("--port", "1")).threads, 1);
 	assert_true(accepted(PARSE("--verbose")).verbose);
 	assert_true(accepted(PARSE("-v")).verbose);
 }
@@ -185,12 +188,25 @@ static void a_wrong_number_is_refused(void **state)
 	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
 		check_refused("--backlog", 'b', values[i]);
 		check_refused("--max-connections", 'c', values[i]);
+		check_refused("--threads", 't', values[i]);
 	}
+	check_refused("--threads", 't', "65");
 	check_refused("--backlog", 'b', "65536");
 	check_refused("--max-connections", 'c', "65537");
 	assert_int_equal(accepted(PARSE("--backlog", "65535")).backlog, OPTIONS_BACKLOG_LIMIT);
 	assert_int_equal(accepted(PARSE("--backlog", "1")).backlog, 1);
 	assert_int_equal(accepted(PARSE("--max-connections", "1")).connections_max, 1);
+	assert_int_equal(accepted(PARSE("--threads", "64")).threads, OPTIONS_THREADS_LIMIT);
+}
+
+/* ECHO-158: ... pairs that do not fit MUST be wrong usage: a recording is the run of one engine. */
+static void several_threads_are_not_recorded(void **state)
+{
+	(void)state;
+	check_wrong(PARSE("--record", "run", "--threads", "2"), "--record 'run'", "--threads '2'");
+	check_wrong(PARSE("-t64", "-rrun"), "--record 'run'", "--threads '64'");
+	assert_string_equal(accepted(PARSE("--record", "run", "--threads", "1")).record, "run");
+	assert_string_equal(accepted(PARSE("-t2", "-rrun", "-t1")).record, "run");
 }
 
 /* ECHO-71: Wrong usage MUST give one line that names the option and the value. */
@@ -407,7 +423,7 @@ static void a_missing_value_is_told(void **state)
 		{ "--address", "-a" },         { "--port", "-p" },       { "--backlog", "-b" },
 		{ "--max-connections", "-c" }, { "--memory", "-m" },     { "--idle-timeout", "-i" },
 		{ "--drain-timeout", "-d" },   { "--log-format", "-l" }, { "--stats", "-s" },
-		{ "--record", "-r" },
+		{ "--record", "-r" },          { "--threads", "-t" },
 	};
 
 	(void)state;
@@ -500,7 +516,7 @@ static void the_help_names_every_option(void **state)
 		"  -c, --max-connections N ", "  -m, --memory SIZE ", "  -i, --idle-timeout S ",
 		"  -d, --drain-timeout S ",   "  -v, --verbose ",     "  -l, --log-format FORMAT ",
 		"  -s, --stats S ",           "  -r, --record FILE ", "  -h, --help ",
-		"  -V, --version ",
+		"  -V, --version ",           "  -t, --threads N ",
 	};
 
 	(void)state;
@@ -625,6 +641,7 @@ int main(void)
 		cmocka_unit_test(every_option_is_understood),
 		cmocka_unit_test(a_wrong_port_is_refused),
 		cmocka_unit_test(a_wrong_number_is_refused),
+		cmocka_unit_test(several_threads_are_not_recorded),
 		cmocka_unit_test(an_address_that_does_not_parse_is_refused),
 		cmocka_unit_test(an_address_that_parses_is_taken),
 		cmocka_unit_test(a_wrong_log_format_is_refused),

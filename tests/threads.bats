@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# ECHO-155 to ECHO-159: several threads, each with an engine of its own.
+# ECHO-37, ECHO-155 to ECHO-159: several threads, each with an engine of its own.
 
 load ../spec/helper
 
@@ -315,6 +315,13 @@ figures() {
 	assert_equal "${#lines[@]}" 4
 	assert_equal "$((lines[0] + lines[1] + lines[2]))" 18000
 	assert_equal "${lines[3]}" 18000
+	# Each time they are those of that moment.
+	against <<-'END'
+	connect a*6
+	roundtrips a 3 1000
+	END
+	kill -USR1 "$pid"
+	await_log 'epoll-echo: statistics: .*received 36000'
 	end_server "$pid"
 }
 
@@ -399,6 +406,23 @@ figures() {
 	end_server "$pid"
 }
 
+@test "ECHO-37: no thread asks for memory after the first accept" {
+	start_traced '-f -e trace=accept4,mmap,brk,mremap' --threads 3 --verbose
+	against <<-'END'
+	connect a*20
+	roundtrips a 2 1000
+	connect b rcvbuf 4096 mss 536 sndbuf 16K
+	fill b
+	run "kill -USR1 $pid"
+	read b -> rest
+	END
+	end_traced
+	run awk '/accept4/ { serving = 1 } serving && !/accept4|SIG|exited/' "$trace"
+	assert_output ''
+	run grep -c accept4 "$trace"
+	[ "$output" -ge 21 ]
+}
+
 @test "ECHO-158: wrong numbers of threads, and pairs that do not fit, are wrong usage" {
 	for value in 0 65 abc -1 '' 2.5; do refuses "--threads=$value" '--threads' "'$value'" '1 to 64'; done
 	refuses '--threads' '--threads' 'value'
@@ -411,8 +435,8 @@ figures() {
 @test "ECHO-159: lines of several threads are whole, and say whose they are" {
 	start_server --threads 4 --verbose --log-format json
 	against <<-'END'
-	connect a*16
-	roundtrips a 20 300
+	connect a*200
+	roundtrips a 30 300
 	storm 50
 	END
 	kill -TERM "$pid"
@@ -425,7 +449,7 @@ figures() {
 	    seen[entry["event"]] += 1
 	    assert entry["event"] in ("listening", "dropped") or 1 <= entry["thread"] <= 4, entry
 	    seen["dropped lines"] += entry.get("lines", 0)
-	assert seen["echo"] + seen["dropped lines"] >= 320, seen
+	assert seen["echo"] + seen["dropped lines"] >= 6000, seen
 	END
 }
 
