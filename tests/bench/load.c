@@ -49,7 +49,7 @@ static const struct mode {
 	{ "idle", load_idle }, { "tail", load_tail },
 };
 
-static void complain(const char *format, va_list arguments)
+__attribute__((format(printf, 1, 0))) static void complain(const char *format, va_list arguments)
 {
 	fputs("load: ", stderr);
 	vfprintf(stderr, format, arguments);
