@@ -54,7 +54,6 @@ static void check_limits(const struct options *o)
 	CHECK(o->connections_max <= OPTIONS_CONNECTIONS_LIMIT, "options-limits");
 	CHECK(o->threads >= 1 && o->threads <= OPTIONS_THREADS_LIMIT, "options-limits");
 	CHECK(o->memory >= 1, "options-limits");
-	CHECK(o->record == NULL || o->threads == 1, "options-limits");
 	CHECK(o->idle_ms <= DAY_MS && o->drain_ms <= DAY_MS && o->stats_ms <= DAY_MS,
 	      "options-limits");
 }
@@ -242,6 +241,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check_refused(error);
 	else
 		check_limits(&a.options);
+	/* Asked for help or the version, nobody looks at what goes with what. */
+	CHECK(a.outcome != OPTIONS_RUN || a.options.record == NULL || a.options.threads == 1,
+	      "options-together");
 	for (size_t i = 0;
 	     a.outcome == OPTIONS_RUN && i < sizeof(descriptors) / sizeof(*descriptors); i++) {
 		check_plan(&a.options, descriptors[i]);

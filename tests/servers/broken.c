@@ -118,12 +118,15 @@ static struct conn *new_slot(void)
 {
 	struct conn *c = calloc(1, sizeof(*c));
 
-	if (!c || !(c->buffer = malloc(BUFFER))) {
+	/* Of a smaller one the kernel takes all or nothing: it fits into one segment's pages. */
+	size_t size = defect == SHORT_WRITE_IGNORED ? 16 * (size_t)BUFFER : BUFFER;
+
+	if (!c || !(c->buffer = malloc(size))) {
 		free(c);
 		return NULL;
 	}
-	c->size = BUFFER;
-	memset(c->buffer, 1, BUFFER); /* memory is taken here, and not later by what peers do */
+	c->size = size;
+	memset(c->buffer, 1, size); /* memory is taken here, and not later by what peers do */
 	return c;
 }
 
@@ -362,6 +365,16 @@ static void pause_accepting(bool pausing)
 		fail("epoll_ctl");
 }
 
+/* Short writes are left to no chance: with a send buffer of its choice the kernel may take all of every
+ * write. A message of 64 KiB still goes whole. */
+static void narrow(int fd)
+{
+	static const int bytes = 4 * BUFFER; /* socket(7): doubled */
+
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes)) < 0)
+		fail("SO_SNDBUF");
+}
+
 static void accept_some(void)
 {
 	if (defect == ACCEPTS_LAST && milliseconds() - last_traffic < 100)
@@ -369,6 +382,8 @@ static void accept_some(void)
 	for (int i = 0; i < ACCEPTS; i++) {
 		int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
+		if (fd >= 0 && defect == SHORT_WRITE_IGNORED)
+			narrow(fd);
 		if (fd >= 0 && !open_conn(fd))
 			close(fd);
 		if (fd < 0 && errno == EAGAIN)
