@@ -59,7 +59,7 @@ CFLAGS ?= $(OPTIMISE.$(MODE))
 # In the mode `short` these calls go to __wrap_NAME in tests/short.c, which asks the kernel for
 # less than it was asked for, and has epoll announce what was left. A wrap without a function there
 # is an error of the linker.
-SHORT_CALLS := recv send epoll_ctl
+SHORT_CALLS := recv send splice epoll_ctl
 SHORT_LINK  := $(SHORT_CALLS:%=-Wl,--wrap=%)
 
 # From OpenSSF's compiler options guide; what the compiler at hand does not take is left out.

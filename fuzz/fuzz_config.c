@@ -27,6 +27,8 @@ static bool taken(const struct echo_config *c)
 		return false;
 	if (!within(c->buffer_size, 1, ECHO_BUFFER_SIZE_LIMIT))
 		return false;
+	if (c->pipes_max > ECHO_PIPES_LIMIT)
+		return false;
 	if (!within(c->turn_bytes, 1, ECHO_BUDGET_LIMIT))
 		return false;
 	if (!within(c->round_bytes, 1, ECHO_BUDGET_LIMIT))

@@ -60,6 +60,9 @@ static void observe(const struct told *c, const struct echo_action *action,
 	feed(c);
 	if (action->op == ECHO_OP_WRITE && result->outcome == ECHO_DONE)
 		seen_bytes(&seen[c->number], action->data, result->count);
+	if (action->op == ECHO_OP_EMPTY && result->outcome == ECHO_DONE)
+		seen_bytes(&seen[c->number], world_bytes(c->number, c->written - result->count),
+			   result->count);
 	if (action->op == ECHO_OP_SHUTDOWN && result->outcome == ECHO_DONE)
 		compare_end(c);
 	if (action->op == ECHO_OP_CLOSE)

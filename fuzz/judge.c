@@ -28,7 +28,7 @@ bool judge_owes(const struct told *c)
 
 const char *judge_undone(const struct told *c)
 {
-	if (c->failure != 0)
+	if (c->failure != 0 || c->purging)
 		return "dead-connection-kept";
 	if (!c->watched)
 		return "unwatched";
@@ -219,8 +219,28 @@ static uint32_t owing(const struct world *w)
 	uint32_t count = 0;
 
 	for (uint32_t i = 0; i < w->conns_used; i++)
-		count += w->conns[i].open && w->conns[i].failure == 0 && judge_owes(&w->conns[i]);
+		count += w->conns[i].open && w->conns[i].failure == 0 && judge_owes(&w->conns[i]) &&
+			 !w->conns[i].piped;
 	return count;
+}
+
+static uint32_t piping(const struct world *w)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < w->conns_used; i++)
+		count += w->conns[i].open && w->conns[i].piped;
+	return count;
+}
+
+static void judge_pipes(const struct world *w)
+{
+	uint32_t used = echo_pipes_used(w->engine), held = piping(w);
+	uint32_t lost = (uint32_t)__builtin_popcountll(w->pipes_lost);
+
+	CHECK(used == held || used == held + 1, "pipe-held");
+	CHECK(echo_pipes_lost(w->engine) == lost, "pipe-lost");
+	CHECK(used + lost <= w->config.pipes_max, "pipes-bounded");
 }
 
 /* A buffer is for bytes on their way; one more is taken for the read that comes next (ECHO-35). */
@@ -233,6 +253,7 @@ void judge_step(struct world *w)
 		oracle(name, "invariant");
 	CHECK(used <= w->config.buffers_max, "buffers-bounded");
 	CHECK(used <= 1 || used <= owing(w) + 1, "buffer-held");
+	judge_pipes(w);
 	CHECK(echo_connections(w->engine) == w->conns_open, "connections-counted");
 }
 
@@ -260,5 +281,6 @@ void judge_end(struct world *w)
 		return;
 	CHECK(w->closed == w->accepted && w->conns_open == 0, "not-released");
 	CHECK(echo_buffers_used(w->engine) == 0, "buffers-not-released");
+	CHECK(echo_pipes_used(w->engine) == 0, "pipes-not-released");
 	CHECK(!w->listening, "listener-not-released");
 }

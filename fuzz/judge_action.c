@@ -40,9 +40,10 @@ static void judge_name(const struct world *w, const struct told *c, uint64_t tok
 static void judge_standing(const struct world *w, const struct told *c,
 			   const struct echo_action *action)
 {
-	bool watch = action->op == ECHO_OP_WATCH, close = action->op == ECHO_OP_CLOSE;
+	bool watch = action->op == ECHO_OP_WATCH;
+	bool close = action->op == ECHO_OP_CLOSE || action->op == ECHO_OP_PURGE;
 
-	REQUIRE(c, c->failure == 0 || close, "call-after-failure");
+	REQUIRE(c, (c->failure == 0 && !c->purging) || close, "call-after-failure");
 	if (!c->named)
 		judge_name(w, c, action->token);
 	REQUIRE(c, !c->named || action->token == c->token, "token");
@@ -60,8 +61,50 @@ static void judge_read(const struct world *w, const struct told *c,
 		"read-while-owing");
 	REQUIRE(c, action->length == w->config.buffer_size, "read-length");
 	REQUIRE(c, (c->in && c->out) || looks, "read-unannounced");
+	REQUIRE(c, action->pipe == -1, "pipe-needless");
 	if (action->op == ECHO_OP_PEEK)
 		REQUIRE(c, echo_buffers_used(w->engine) == w->config.buffers_max, "needless-peek");
+}
+
+/* Whether a pipe is in use, by others or for good. */
+static bool taken(const struct world *w, int32_t pipe)
+{
+	for (uint32_t i = 0; i < w->conns_used; i++)
+		if (w->conns[i].open && w->conns[i].piped && w->conns[i].pipe == pipe)
+			return true;
+	return (w->pipes_lost >> pipe & 1) != 0;
+}
+
+/* Only long streams, into an empty pipe; and never twice where it is not known why it stopped. */
+static void judge_fill(const struct world *w, const struct told *c,
+		       const struct echo_action *action)
+{
+	REQUIRE(c, c->taken == c->written && c->shown == 0 && !c->shut && !c->ended,
+		"fill-while-owing");
+	REQUIRE(c, action->length == w->config.buffer_size, "fill-length");
+	REQUIRE(c, c->in && c->out, "fill-unannounced");
+	REQUIRE(c, c->streak >= 4, "fill-of-short-stream");
+	REQUIRE(c, !c->look && !c->unpipeable, "fill-instead-of-look");
+	REQUIRE(c, action->pipe >= 0 && (uint32_t)action->pipe < w->config.pipes_max,
+		"pipe-unknown");
+	REQUIRE(c, !taken(w, action->pipe), "pipe-not-empty");
+}
+
+static void judge_empty(const struct told *c, const struct echo_action *action)
+{
+	REQUIRE(c, c->piped && action->pipe == c->pipe, "empty-wrong-pipe");
+	REQUIRE(c, action->length == c->taken - c->written, "empty-length");
+	REQUIRE(c, c->out, "empty-unannounced");
+}
+
+/* What a connection leaves that is given up for a reason. */
+static void judge_purge(const struct world *w, const struct told *c,
+			const struct echo_action *action)
+{
+	REQUIRE(c, c->piped && action->pipe == c->pipe, "purge-wrong-pipe");
+	REQUIRE(c, action->length == c->taken - c->written - c->purged, "purge-length");
+	REQUIRE(c, c->failure != 0 || judge_idle(w, c) || judge_drain_over(w) || c->purging,
+		"purged-alive");
 }
 
 static void judge_write(const struct world *w, const struct told *c,
@@ -69,6 +112,7 @@ static void judge_write(const struct world *w, const struct told *c,
 {
 	uint64_t end = c->shown > 0 ? c->shown : c->taken;
 
+	REQUIRE(c, !c->piped, "write-of-piped");
 	REQUIRE(c, !c->shut, "write-after-fin");
 	REQUIRE(c, c->written < end, "write-of-nothing");
 	REQUIRE(c, action->length == end - c->written, "write-length");
@@ -108,6 +152,7 @@ static void judge_close(const struct world *w, const struct told *c, enum echo_r
 		       reason == ECHO_REASON_UNWATCHED;
 
 	REQUIRE(c, c->failure == 0 || failure, "reason-overwritten");
+	REQUIRE(c, !c->piped, "closed-before-purge");
 	switch (reason) {
 	case ECHO_REASON_ENDED:
 		REQUIRE(c, c->ended, "closed-before-end");
@@ -157,6 +202,15 @@ void judge_action(const struct world *w, const struct told *c, const struct echo
 	case ECHO_OP_CONSUME:
 		REQUIRE(c, c->taken < c->written, "consumed-before-echo");
 		REQUIRE(c, action->length == c->written - c->taken, "consume-length");
+		return;
+	case ECHO_OP_FILL:
+		judge_fill(w, c, action);
+		return;
+	case ECHO_OP_EMPTY:
+		judge_empty(c, action);
+		return;
+	case ECHO_OP_PURGE:
+		judge_purge(w, c, action);
 		return;
 	case ECHO_OP_DISCARD:
 		REQUIRE(c, c->shut && !c->ended, "discarded");

@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 enum {
-	MUTATOR_SIZE_MIN = 16,      /* bytes of the shortest run; with less room there is none */
+	MUTATOR_SIZE_MIN = 17,      /* bytes of the shortest run; with less room there is none */
 	MUTATOR_SIZE_MAX = 1 << 16, /* longer runs are cut off behind the last step that fits */
 	MUTATOR_STEPS_MAX = 1024    /* likewise */
 };

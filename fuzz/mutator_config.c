@@ -9,6 +9,7 @@ enum {
 	CONNECTIONS,
 	BUFFERS,
 	BUFFER_SIZE,
+	PIPES,
 	TURN,
 	ROUND,
 	BACKLOG,
@@ -26,9 +27,11 @@ enum {
 
 static uint64_t get(const struct echo_config *c, uint32_t field)
 {
-	const uint32_t narrow[WIDE_FROM] = { c->connections_max, c->buffers_max,    c->buffer_size,
-					     c->turn_bytes,      c->round_bytes,    c->backlog_max,
-					     c->events_max,      c->generation_bits };
+	const uint32_t narrow[WIDE_FROM] = {
+		c->connections_max, c->buffers_max, c->buffer_size,
+		c->pipes_max,       c->turn_bytes,  c->round_bytes,
+		c->backlog_max,     c->events_max,  c->generation_bits
+	};
 	const uint64_t wide[] = { c->idle_ms,      c->drain_ms,     c->quiet_ms,
 				  c->retry_min_ms, c->retry_max_ms, c->report_ms };
 
@@ -38,9 +41,10 @@ static uint64_t get(const struct echo_config *c, uint32_t field)
 static void set(struct echo_config *c, uint32_t field, uint64_t value)
 {
 	uint32_t *const narrow[WIDE_FROM] = { &c->connections_max, &c->buffers_max,
-					      &c->buffer_size,     &c->turn_bytes,
-					      &c->round_bytes,     &c->backlog_max,
-					      &c->events_max,      &c->generation_bits };
+					      &c->buffer_size,     &c->pipes_max,
+					      &c->turn_bytes,      &c->round_bytes,
+					      &c->backlog_max,     &c->events_max,
+					      &c->generation_bits };
 	uint64_t *const wide[] = { &c->idle_ms,      &c->drain_ms,     &c->quiet_ms,
 				   &c->retry_min_ms, &c->retry_max_ms, &c->report_ms };
 
@@ -55,6 +59,7 @@ static const uint32_t usual[FIELDS][6] = {
 	[CONNECTIONS] = { 1, 2, 3, 4, 8, 16 },
 	[BUFFERS] = { 3, 16, 0, 1, 2, 0 },
 	[BUFFER_SIZE] = { 1, 2, 4, 16, 64, 4096 },
+	[PIPES] = { 3, 16, 0, 1, 2, 0 },
 	[TURN] = { 1000, ECHO_CALL_COST, 1, 1100, 4000, 1 << 17 },
 	[ROUND] = { 1000, ECHO_CALL_COST, 1, 4000, 1 << 19, ECHO_ACCEPT_COST },
 	[BACKLOG] = { 1, 2, 3, 4, 8, 4096 },

@@ -102,6 +102,8 @@ static struct simulation *open_simulation(struct choices choices, enum simulatio
 	sim_plan(&s->choices, scale, &s->plan);
 	for (uint32_t fd = 0; fd < s->plan.model.descriptors; fd++)
 		s->peers[fd].open = false;
+	for (uint32_t i = 0; i < SIM_PIPES_MAX; i++)
+		s->pipes[i].start = s->pipes[i].end = 0;
 	open_model(s);
 	open_engine(s);
 	open_clients(s);

@@ -92,7 +92,7 @@ void sim_judge_served(struct simulation *s, const struct echo_action *action)
 	struct peer *peer;
 	uint32_t others;
 
-	if (action->op < ECHO_OP_WATCH || action->op > ECHO_OP_CLOSE)
+	if (action->op < ECHO_OP_WATCH || action->op == ECHO_OP_REPORT)
 		return;
 	if (!is_open(s, action->handle)) {
 		sim_found(s, "handle-closed", "%s of %" PRId32, echo_op_name(action->op),
@@ -161,6 +161,8 @@ void sim_judge_over(struct simulation *s)
 		sim_found(s, "leaked-descriptors", "%" PRIu32, s->open);
 	if (ending == ECHO_STOPPED && echo_buffers_used(s->engine) > 0)
 		sim_found(s, "leaked-buffers", "%" PRIu32, echo_buffers_used(s->engine));
+	if (ending == ECHO_STOPPED && echo_pipes_used(s->engine) > 0)
+		sim_found(s, "leaked-pipes", "%" PRIu32, echo_pipes_used(s->engine));
 	if (s->listening && ending == ECHO_STOPPED)
 		sim_found(s, "leaked-listener", "it was not closed");
 }

@@ -66,6 +66,7 @@ static void plan_engine(struct choices *c, struct plan *plan)
 						: choose_size(c, 1, plan->clients_at_once),
 		.buffers_max = one_in(c, 4) ? 0 : choose_size(c, 1, 64),
 		.buffer_size = choose_size(c, 1, SIM_BUFFER_MAX),
+		.pipes_max = choose(c, SIM_PIPES_MAX + 1),
 		.turn_bytes = choose_size(c, 1, 1 << 16),
 		.round_bytes = choose_size(c, 1, 1 << 20),
 		.backlog_max = choose_size(c, 1, 256),

@@ -194,6 +194,68 @@ static struct echo_result transmit(struct simulation *s, const struct echo_actio
 	return result_of(action, count);
 }
 
+/* Into an empty pipe; what stops it may be the socket, or the pipe, or an urgent mark. */
+static struct echo_result fill(struct simulation *s, const struct echo_action *action)
+{
+	struct peer *peer = peer_of(s, action);
+	struct sim_pipe *pipe = &s->pipes[action->pipe];
+	int64_t count = transfer_fails(s, peer);
+	uint32_t length = action->length;
+	struct echo_result result;
+
+	if (pipe->start < pipe->end)
+		sim_found(s, "pipe-not-empty", "%" PRIu32 " bytes of another connection",
+			  pipe->end - pipe->start);
+	if (count == 0 && one_in(&s->choices, s->plan.cut_short))
+		length = choose(&s->choices, length);
+	if (count == 0)
+		count = length == 0 ? -EAGAIN
+				    : model_read(s->model, action->handle, pipe->bytes, length);
+	result = result_of(action, count);
+	if (count == 0)
+		result.outcome = ECHO_END;
+	pipe->start = 0;
+	pipe->end = result.count;
+	peer->taken += result.count;
+	return result;
+}
+
+/* Where it is cut short no wake-up follows: there may be room. */
+static struct echo_result empty(struct simulation *s, const struct echo_action *action)
+{
+	struct peer *peer = peer_of(s, action);
+	struct sim_pipe *pipe = &s->pipes[action->pipe];
+	int64_t count = transfer_fails(s, peer);
+	uint32_t length = action->length;
+
+	if (length != pipe->end - pipe->start)
+		sim_found(s, "pipe-counted", "%" PRIu32 " of %" PRIu32 " bytes", length,
+			  pipe->end - pipe->start);
+	if (count == 0 && length > 1 && one_in(&s->choices, s->plan.cut_short))
+		length = 1 + choose(&s->choices, length - 1);
+	if (count == 0)
+		count = model_write(s->model, action->handle, pipe->bytes + pipe->start, length);
+	if (count > 0) {
+		pipe->start += (uint32_t)count;
+		peer->written += (uint64_t)count;
+		s->figures.bytes_echoed += (uint64_t)count;
+	}
+	return result_of(action, count);
+}
+
+static struct echo_result purge(struct simulation *s, const struct echo_action *action)
+{
+	struct sim_pipe *pipe = &s->pipes[action->pipe];
+	int64_t count = pipe->end - pipe->start;
+
+	if (one_in(&s->choices, s->plan.interrupted))
+		return result_of(action, -EINTR);
+	if (count > 1 && one_in(&s->choices, s->plan.cut_short))
+		count = 1 + choose(&s->choices, (uint32_t)count - 1);
+	pipe->start += (uint32_t)count;
+	return result_of(action, count > 0 ? count : -EAGAIN);
+}
+
 static int64_t end_ours(struct simulation *s, const struct echo_action *action)
 {
 	struct peer *peer = peer_of(s, action);
@@ -312,6 +374,12 @@ static struct echo_result perform(struct simulation *s, const struct echo_action
 		return receive(s, action);
 	case ECHO_OP_WRITE:
 		return transmit(s, action);
+	case ECHO_OP_FILL:
+		return fill(s, action);
+	case ECHO_OP_EMPTY:
+		return empty(s, action);
+	case ECHO_OP_PURGE:
+		return purge(s, action);
 	case ECHO_OP_UNACKED:
 		return result_of(action, model_unsent(s->model, action->handle));
 	case ECHO_OP_SHUTDOWN:
@@ -328,7 +396,7 @@ static struct echo_result perform(struct simulation *s, const struct echo_action
 
 static bool of_connection(enum echo_op op)
 {
-	return op >= ECHO_OP_WATCH && op <= ECHO_OP_CLOSE;
+	return op >= ECHO_OP_WATCH && op != ECHO_OP_REPORT;
 }
 
 static void trace(struct simulation *s, const struct echo_action *action,

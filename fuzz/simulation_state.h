@@ -12,6 +12,7 @@ enum {
 	SIM_LINE_MAX = 256, /* more than any backlog */
 	SIM_EVENTS_MAX = 64,
 	SIM_BUFFER_MAX = 16384,
+	SIM_PIPES_MAX = 4,
 	SIM_READ_MAX = 16384,
 	SIM_QUIET_MS = 100000
 };
@@ -87,6 +88,12 @@ struct caller {
 	uint32_t place, number;
 };
 
+/* What the server has moved into a pipe, and not out of it. */
+struct sim_pipe {
+	uint32_t start, end;
+	uint8_t bytes[SIM_BUFFER_MAX];
+};
+
 struct simulation {
 	struct choices choices;
 	struct plan plan;
@@ -117,6 +124,7 @@ struct simulation {
 	struct peer peers[SIM_FDS_MAX];
 	struct caller line[SIM_LINE_MAX]; /* who waits to be accepted, in order */
 	struct echo_event events[SIM_EVENTS_MAX];
+	struct sim_pipe pipes[SIM_PIPES_MAX];
 };
 
 /* simulation_plan.c */

@@ -140,12 +140,12 @@ static bool same(const struct echo_action *a, const struct echo_action *b)
 {
 	return a->op == b->op && a->token == b->token && a->data == b->data &&
 	       a->length == b->length && a->events_max == b->events_max && a->handle == b->handle &&
-	       a->timeout_ms == b->timeout_ms && a->reason == b->reason;
+	       a->pipe == b->pipe && a->timeout_ms == b->timeout_ms && a->reason == b->reason;
 }
 
 static bool of_connection(enum echo_op op)
 {
-	return op >= ECHO_OP_WATCH && op <= ECHO_OP_CLOSE;
+	return (op >= ECHO_OP_WATCH && op <= ECHO_OP_CLOSE) || world_pipes(op);
 }
 
 /* Before: is it legal, and its turn? */
@@ -195,6 +195,8 @@ static void name(struct world *w, struct told *c, uint64_t token)
 static void judge_data(const struct world *w, const struct echo_action *action)
 {
 	CHECK(action->length >= 1 && action->length <= w->config.buffer_size, "length");
+	if (action->op == ECHO_OP_FILL || action->op == ECHO_OP_EMPTY)
+		return; /* the bytes stay in the kernel */
 	CHECK(action->data >= memory && action->data < memory + w->size &&
 		      w->size - (size_t)(action->data - memory) >= action->length,
 	      "data-outside");

@@ -43,6 +43,15 @@ struct told {
 	bool abandoned; /* something was, and ERR had been announced */
 	enum echo_outcome failure;
 
+	/* Long streams: what was received and not sent is in this pipe. */
+	bool piped;
+	int32_t pipe;
+	uint64_t purged; /* of it, when the connection was given up */
+	bool purging;
+	uint32_t streak; /* how long the stream is by what was received (ECHO-160) */
+	bool look;       /* a fill stopped, and it is not known why: a read is to tell */
+	bool unpipeable;
+
 	/* Readiness: announced, and no call since has proved that it is spent (ECHO-22,
 	 * ECHO-23). */
 	bool in, out;
@@ -91,6 +100,7 @@ struct world {
 	struct echo_engine *engine;
 	struct echo_stats stats, counted; /* as echo_observe() counts, and as we do */
 	uint64_t accepted, closed;
+	uint64_t pipes_lost; /* a bit for each */
 	uint64_t actions, actions_most, winding;
 
 	struct told conns[STEPS_CONNECTIONS_MAX]; /* by handle */
@@ -147,6 +157,7 @@ void world_told(struct world *w, struct told *c, const struct echo_action *actio
 		const struct echo_result *result);
 void world_told_event(struct told *c, uint32_t readiness);
 bool world_moves_bytes(enum echo_op op);
+bool world_pipes(enum echo_op op); /* through a pipe, or out of one */
 
 /* The bytes of a stream from a position on; good for STEPS_BUFFER_SIZE_MAX of them. */
 const uint8_t *world_bytes(uint32_t number, uint64_t position);

@@ -55,8 +55,13 @@ static struct echo_result dull(const struct world *w, const struct echo_action *
 	case ECHO_OP_DISCARD:
 		result.outcome = w->over ? ECHO_END : ECHO_WOULD_BLOCK;
 		break;
+	case ECHO_OP_FILL:
+		result.outcome = ECHO_WOULD_BLOCK;
+		break;
 	case ECHO_OP_WRITE:
 	case ECHO_OP_CONSUME:
+	case ECHO_OP_EMPTY:
+	case ECHO_OP_PURGE:
 		result.count = action->length;
 		break;
 	default:
@@ -255,7 +260,8 @@ static struct echo_result of_connection(struct world *w, struct told *c,
 	    (action->op == ECHO_OP_READ || action->op == ECHO_OP_PEEK))
 		world_fill(w, c, action->data, result.count);
 	if (result.outcome == ECHO_DONE &&
-	    (action->op == ECHO_OP_CONSUME || action->op == ECHO_OP_DISCARD))
+	    (action->op == ECHO_OP_CONSUME || action->op == ECHO_OP_DISCARD ||
+	     action->op == ECHO_OP_PURGE))
 		memset(action->data, SCRIBBLE, result.count);
 	return result;
 }

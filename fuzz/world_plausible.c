@@ -44,8 +44,13 @@ void world_plausible(struct told *c, const struct echo_action *action, struct ec
 	case ECHO_OP_DISCARD:
 		receive(c, action, result);
 		break;
+	case ECHO_OP_FILL: /* that there is nothing to be moved is always plausible: a mark */
+		if (result->outcome == ECHO_DONE)
+			receive(c, action, result);
+		break;
 	case ECHO_OP_WRITE:
 	case ECHO_OP_CONSUME:
+	case ECHO_OP_EMPTY:
 		if (result->outcome == ECHO_END)
 			*result = none(ECHO_INTERRUPTED);
 		break;

@@ -17,7 +17,12 @@ enum {
 bool world_moves_bytes(enum echo_op op)
 {
 	return op == ECHO_OP_READ || op == ECHO_OP_PEEK || op == ECHO_OP_WRITE ||
-	       op == ECHO_OP_CONSUME || op == ECHO_OP_DISCARD;
+	       op == ECHO_OP_CONSUME || op == ECHO_OP_DISCARD || world_pipes(op);
+}
+
+bool world_pipes(enum echo_op op)
+{
+	return op == ECHO_OP_FILL || op == ECHO_OP_EMPTY || op == ECHO_OP_PURGE;
 }
 
 void world_told_event(struct told *c, uint32_t readiness)
@@ -54,6 +59,65 @@ static void short_read(struct told *c, const struct echo_action *action,
 		c->in = false;
 }
 
+/* ECHO-160: each large read or fill in a row makes a stream longer, a small one halves that. */
+static void told_length(const struct world *w, struct told *c, const struct echo_result *result)
+{
+	bool large = result->count > w->config.buffer_size / 8;
+
+	if (!large)
+		c->streak /= 2;
+	else if (c->streak < 8)
+		c->streak++;
+}
+
+/* Of a fill, only bytes and the end of the connection mean anything (ECHO-161). */
+static void told_filled(struct world *w, struct told *c, const struct echo_action *action,
+			const struct echo_result *result)
+{
+	bool again = result->outcome == ECHO_INTERRUPTED || result->outcome == ECHO_DONE;
+
+	c->empty = false;
+	c->look = !again;
+	c->unpipeable = c->unpipeable ||
+			(!again && result->outcome != ECHO_WOULD_BLOCK &&
+			 result->outcome != ECHO_END && result->outcome != ECHO_NO_MEMORY);
+	if (result->outcome != ECHO_DONE)
+		return;
+	c->look = result->count < action->length;
+	told_length(w, c, result);
+	c->taken += result->count;
+	c->piped = true;
+	c->pipe = action->pipe;
+	moved(w, c);
+}
+
+/* Sent out of a pipe: a short count proves nothing (ECHO-162). */
+static void told_emptied(struct world *w, struct told *c, const struct echo_action *action,
+			 const struct echo_result *result)
+{
+	if (result->outcome == ECHO_WOULD_BLOCK)
+		c->out = false;
+	if (result->outcome != ECHO_DONE)
+		return;
+	c->piped = result->count < action->length;
+	c->written += result->count;
+	moved(w, c);
+}
+
+static void told_purged(struct world *w, struct told *c, const struct echo_result *result)
+{
+	c->purging = true;
+	if (result->outcome == ECHO_INTERRUPTED)
+		return;
+	if (result->outcome == ECHO_DONE) {
+		c->purged += result->count;
+		c->piped = c->purged < c->taken - c->written;
+		return;
+	}
+	w->pipes_lost |= UINT64_C(1) << c->pipe;
+	c->piped = false;
+}
+
 /* READ, PEEK and DISCARD. */
 static void told_received(struct world *w, struct told *c, const struct echo_action *action,
 			  const struct echo_result *result)
@@ -62,10 +126,14 @@ static void told_received(struct world *w, struct told *c, const struct echo_act
 	c->empty = c->may_look = false;
 	if (result->outcome == ECHO_WOULD_BLOCK)
 		would_block(c);
+	if (result->outcome == ECHO_WOULD_BLOCK || result->outcome == ECHO_DONE)
+		c->look = false;
 	if (result->outcome == ECHO_END)
 		c->ended = true;
 	if (result->outcome != ECHO_DONE)
 		return;
+	if (action->op != ECHO_OP_DISCARD)
+		told_length(w, c, result);
 	short_read(c, action, result);
 	if (action->op == ECHO_OP_PEEK)
 		c->shown = c->taken + result->count;
@@ -128,6 +196,10 @@ static void told_shut(struct world *w, struct told *c, const struct echo_result 
 
 static bool ends_it(enum echo_op op, enum echo_outcome outcome)
 {
+	if (op == ECHO_OP_PURGE)
+		return false;
+	if (op == ECHO_OP_FILL)
+		return outcome == ECHO_GONE;
 	switch (outcome) {
 	case ECHO_DONE:
 	case ECHO_INTERRUPTED:
@@ -177,6 +249,15 @@ static void told_connection(struct world *w, struct told *c, const struct echo_a
 	case ECHO_OP_CONSUME:
 		if (result->outcome == ECHO_DONE)
 			c->taken += result->count;
+		break;
+	case ECHO_OP_FILL:
+		told_filled(w, c, action, result);
+		break;
+	case ECHO_OP_EMPTY:
+		told_emptied(w, c, action, result);
+		break;
+	case ECHO_OP_PURGE:
+		told_purged(w, c, result);
 		break;
 	case ECHO_OP_UNACKED:
 		told_unacked(c, result);
@@ -275,13 +356,15 @@ static void count(struct echo_stats *counted, const struct echo_action *action,
 		  const struct echo_result *result)
 {
 	bool done = result->outcome == ECHO_DONE;
-	bool taken = action->op == ECHO_OP_READ || action->op == ECHO_OP_CONSUME;
+	bool taken = action->op == ECHO_OP_READ || action->op == ECHO_OP_CONSUME ||
+		     action->op == ECHO_OP_FILL;
+	bool sent = action->op == ECHO_OP_WRITE || action->op == ECHO_OP_EMPTY;
 
 	counted->calls[action->op]++;
 	counted->closed[action->reason] += action->op == ECHO_OP_CLOSE;
 	counted->events += result->events_count;
 	counted->bytes_received += done && taken ? result->count : 0;
-	counted->bytes_sent += done && action->op == ECHO_OP_WRITE ? result->count : 0;
+	counted->bytes_sent += done && sent ? result->count : 0;
 	counted->bytes_discarded += done && action->op == ECHO_OP_DISCARD ? result->count : 0;
 	if (action->op == ECHO_OP_ACCEPT)
 		counted->accept_failures += !done && result->outcome != ECHO_WOULD_BLOCK &&

@@ -37,6 +37,7 @@ static uint64_t memory_for(struct echo_config config, uint32_t threads, uint32_t
 	size = echo_memory_size(&config);
 	if (threads > 1)
 		process += (uint64_t)threads * BUDGET_THREAD;
+	process += (uint64_t)threads * config.pipes_max * config.buffer_size;
 	return size == 0 ? UINT64_MAX : process + threads * (uint64_t)size;
 }
 
@@ -146,6 +147,26 @@ static bool threads_fit(const struct options *options, char *error)
 	return false;
 }
 
+static uint64_t smaller(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Of one thread. They are for speed only, so they get what others hardly miss: no descriptor that a
+ * connection was promised, and a small part of what is left. */
+static uint32_t pipes(const struct options *options, const struct echo_config *config,
+		      uint64_t descriptors)
+{
+	uint32_t threads = options->threads;
+	uint32_t connections = options->connections_max > 0 ? share(options, 0) : 1;
+	uint64_t needed = memory_for(*config, threads, connections, 0);
+	uint64_t memory = (options->memory - needed) / BUDGET_PIPES_PART / config->buffer_size;
+	uint64_t spare = (descriptors - options->connections_max) / LINUX_PIPE_DESCRIPTORS;
+	uint64_t part = descriptors / BUDGET_PIPES_PART / LINUX_PIPE_DESCRIPTORS;
+
+	return (uint32_t)(smaller(smaller(options->pipes, memory), smaller(spare, part)) / threads);
+}
+
 bool budget_plan(const struct options *options, uint64_t descriptors, struct echo_config *config,
 		 char error[OPTIONS_ERROR_SIZE])
 {
@@ -155,6 +176,8 @@ bool budget_plan(const struct options *options, uint64_t descriptors, struct ech
 	if (!threads_fit(options, error) || !memory_fits(options, config, error) ||
 	    !descriptors_fit(options, descriptors, error))
 		return false;
+	config->pipes_max = pipes(options, config, descriptors);
+	descriptors -= (uint64_t)LINUX_PIPE_DESCRIPTORS * config->pipes_max * threads;
 	if (options->connections_max > 0)
 		config->connections_max = share(options, 0);
 	else

@@ -12,6 +12,9 @@ enum {
 	 * as the resident set of an idle server, rounded up; tests/limits.bats checks the sum. */
 	BUDGET_PROCESS = 3 * 1024 * 1024,
 
+	/* Of what is left of memory and of descriptors, pipes take no more than this part. */
+	BUDGET_PIPES_PART = 16,
+
 	/* What each of several threads takes: its stack, its system, its log. */
 	BUDGET_THREAD = 64 * 1024,
 

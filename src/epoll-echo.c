@@ -179,6 +179,7 @@ static int start(const struct options *options)
 	failed = linux_open(&sys, &address, length, options->backlog);
 	if (failed != NULL)
 		return unable(&address, failed);
+	config.pipes_max = linux_open_pipes(&sys, config.pipes_max, config.buffer_size);
 	log_open(&logger, STDERR_FILENO, options->json);
 	announce();
 	ending = run(options, &config, memory);

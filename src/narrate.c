@@ -101,6 +101,17 @@ static void echoed(struct log *log, const struct echo_action *action, uint32_t c
 	end(log);
 }
 
+/* Bytes that nobody has seen. */
+static void piped(struct log *log, const struct echo_action *action, uint32_t count)
+{
+	begin(log, "echo", action);
+	log_add(log,
+		log->json ? ",\"bytes\":%" PRIu32 ",\"pipe\":%" PRId32
+			  : ": %" PRIu32 " bytes through pipe %" PRId32,
+		count, action->pipe);
+	end(log);
+}
+
 static void closed(struct log *log, const struct echo_action *action)
 {
 	begin(log, "closed", action);
@@ -144,6 +155,10 @@ void narrate(struct log *log, const struct echo_action *action, const struct ech
 		if (done)
 			echoed(log, action, result->count);
 		break;
+	case ECHO_OP_EMPTY:
+		if (done)
+			piped(log, action, result->count);
+		break;
 	case ECHO_OP_CLOSE:
 		closed(log, action);
 		break;
@@ -168,7 +183,9 @@ static void text(struct log *log, const struct narrate_stats *now)
 		separator = ", ";
 	}
 	separator = "), calls (";
-	for (enum echo_op i = ECHO_OP_WAIT; i < ECHO_OP_REPORT; i++) {
+	for (enum echo_op i = ECHO_OP_WAIT; i < ECHO_OP_COUNT; i++) {
+		if (i == ECHO_OP_REPORT)
+			continue;
 		log_add(log, "%s%s %" PRIu64, separator, echo_op_name(i), stats->calls[i]);
 		separator = ", ";
 	}
@@ -191,7 +208,9 @@ static void json(struct log *log, const struct narrate_stats *now)
 		separator = ",";
 	}
 	separator = "},\"calls\":{";
-	for (enum echo_op i = ECHO_OP_WAIT; i < ECHO_OP_REPORT; i++) {
+	for (enum echo_op i = ECHO_OP_WAIT; i < ECHO_OP_COUNT; i++) {
+		if (i == ECHO_OP_REPORT)
+			continue;
 		log_add(log, "%s\"%s\":%" PRIu64, separator, echo_op_name(i), stats->calls[i]);
 		separator = ",";
 	}

@@ -22,6 +22,7 @@ const char options_help[] =
 	"  -t, --threads N          serve in N threads, 1 to 64 (1); each has its share of the connections\n"
 	"                           and the memory\n"
 	"  -m, --memory SIZE        user memory to stay within (64M); K, M and G are powers of 1024\n"
+	"  -P, --pipes N            pipes for long streams, at most: 0 to 64 (16)\n"
 	"  -i, --idle-timeout S     end connections without traffic for S seconds (0: never)\n"
 	"  -d, --drain-timeout S    after SIGTERM, cut off what is open after S seconds (5)\n"
 	"  -v, --verbose            tell each registration, event, echo and close on stderr\n"
@@ -40,6 +41,7 @@ static const struct option long_options[] = {
 	{ "backlog", required_argument, NULL, 'b' },
 	{ "max-connections", required_argument, NULL, 'c' },
 	{ "threads", required_argument, NULL, 't' },
+	{ "pipes", required_argument, NULL, 'P' },
 	{ "memory", required_argument, NULL, 'm' },
 	{ "idle-timeout", required_argument, NULL, 'i' },
 	{ "drain-timeout", required_argument, NULL, 'd' },
@@ -52,7 +54,7 @@ static const struct option long_options[] = {
 	{ NULL, 0, NULL, 0 },
 };
 
-static const char short_options[] = ":a:p:b:c:t:m:i:d:vl:s:r:hV";
+static const char short_options[] = ":a:p:b:c:t:P:m:i:d:vl:s:r:hV";
 
 /* Reads decimal digits; false: none, or beyond `most`. */
 static bool digits(const char **text, uint64_t most, uint64_t *value)
@@ -168,6 +170,11 @@ static const char *set_option(struct options *options, int option, const char *v
 			return "a number, 1 to 64";
 		options->threads = (uint32_t)n;
 		return NULL;
+	case 'P':
+		if (!number(value, 0, OPTIONS_PIPES_LIMIT, &n))
+			return "a number, 0 to 64";
+		options->pipes = (uint32_t)n;
+		return NULL;
 	case 'm':
 		return options_size(value, &options->memory) ? NULL : "a size, such as 64M";
 	case 'i':
@@ -236,6 +243,7 @@ enum options_outcome options_parse(int argc, char *argv[], struct options *optio
 		.port = 3000,
 		.backlog = SOMAXCONN,
 		.threads = 1,
+		.pipes = 16,
 		.memory = UINT64_C(64) << 20,
 		.drain_ms = 5000,
 	};

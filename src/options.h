@@ -12,6 +12,7 @@ enum {
 	OPTIONS_CONNECTIONS_LIMIT = 65536,
 	OPTIONS_BACKLOG_LIMIT = 65535,
 	OPTIONS_THREADS_LIMIT = 64,
+	OPTIONS_PIPES_LIMIT = 64,
 };
 
 /* A day; longer timeouts are mistakes. */
@@ -23,6 +24,7 @@ struct options {
 	int backlog;
 	uint32_t connections_max; /* 0: as many as fit */
 	uint32_t threads;
+	uint32_t pipes;   /* at most */
 	uint64_t memory;  /* bytes */
 	uint64_t idle_ms; /* 0: no idle timeout */
 	uint64_t drain_ms;

@@ -88,6 +88,7 @@ static const char *open_worker(struct threads *t, const struct options *options,
 	failed = share_open(&w->sys, t->main);
 	if (failed != NULL)
 		return failed;
+	w->config.pipes_max = linux_open_pipes(&w->sys, w->config.pipes_max, w->config.buffer_size);
 	log_open_pipe(&w->log, t->lines[1], options->json, t->count + 1);
 	w->woken = t->woken;
 	w->verbose = options->verbose;

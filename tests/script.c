@@ -148,6 +148,14 @@ static void describe_what(const struct echo_action *action, char *text)
 	case ECHO_OP_CONSUME:
 		sprintf(text, "consume %d bytes", (int)action->length);
 		break;
+	case ECHO_OP_FILL:
+		sprintf(text, "fill pipe %d", (int)action->pipe);
+		break;
+	case ECHO_OP_EMPTY:
+	case ECHO_OP_PURGE:
+		sprintf(text, "%s pipe %d of %d bytes", echo_op_name(action->op), (int)action->pipe,
+			(int)action->length);
+		break;
 	case ECHO_OP_UNACKED:
 		strcpy(text, "ask what is unacknowledged");
 		break;
@@ -205,7 +213,8 @@ static bool same(const struct echo_action *a, const struct echo_action *b)
 {
 	return a->op == b->op && a->token == b->token && a->handle == b->handle &&
 	       a->data == b->data && a->length == b->length && a->reason == b->reason &&
-	       a->events_max == b->events_max && a->timeout_ms == b->timeout_ms;
+	       a->pipe == b->pipe && a->events_max == b->events_max &&
+	       a->timeout_ms == b->timeout_ms;
 }
 
 /* An action that transfers has room for what it transfers, all of it the caller's to write to. */
@@ -213,7 +222,8 @@ static void check_room(const struct script *s, const struct echo_action *action)
 {
 	bool whole = action->op == ECHO_OP_READ || action->op == ECHO_OP_PEEK ||
 		     action->op == ECHO_OP_DISCARD;
-	bool some = whole || action->op == ECHO_OP_WRITE || action->op == ECHO_OP_CONSUME;
+	bool some = whole || action->op == ECHO_OP_WRITE || action->op == ECHO_OP_CONSUME ||
+		    action->op == ECHO_OP_PURGE;
 
 	if (whole && action->length != s->config.buffer_size)
 		complain(s, "the whole buffer", "another length");

@@ -59,7 +59,7 @@ struct answer {
 
 struct answer done(void);
 struct answer returns(const char *bytes); /* READ, PEEK: these bytes */
-struct answer took(uint32_t count);       /* WRITE, CONSUME, DISCARD: so many bytes */
+struct answer took(uint32_t count);       /* whatever else has a length: so many bytes */
 struct answer leaves(uint32_t count);     /* UNACKED: so many bytes */
 struct answer ends(void);                 /* end of stream */
 struct answer fails(enum echo_outcome outcome);
@@ -101,6 +101,12 @@ struct echo_event incoming(void); /* the listener is ready */
 #define expect_watch(s, conn, answer) script_expect_of(AT(s), conn, answer, "watch")
 #define expect_read(s, conn, answer)  script_expect_of(AT(s), conn, answer, "read")
 #define expect_peek(s, conn, answer)  script_expect_of(AT(s), conn, answer, "peek")
+#define expect_fill(s, conn, pipe, answer) \
+	script_expect_of(AT(s), conn, answer, "fill pipe %d", pipe)
+#define expect_empty(s, conn, pipe, length, answer) \
+	script_expect_of(AT(s), conn, answer, "empty pipe %d of %d bytes", pipe, (int)(length))
+#define expect_purge(s, conn, pipe, length, answer) \
+	script_expect_of(AT(s), conn, answer, "purge pipe %d of %d bytes", pipe, (int)(length))
 #define expect_unacked(s, conn, answer) \
 	script_expect_of(AT(s), conn, answer, "ask what is unacknowledged")
 #define expect_shutdown(s, conn, answer) script_expect_of(AT(s), conn, answer, "shut down")
@@ -125,6 +131,8 @@ struct echo_event incoming(void); /* the listener is ready */
 #define expect_alive(s, conn)    script_expect_alive(AT(s), conn)  /* at rest, and it echoes */
 #define expect_open(s, count)    script_expect_count(AT(s), "connections", echo_connections, count)
 #define expect_buffers(s, count) script_expect_count(AT(s), "buffers", echo_buffers_used, count)
+#define expect_pipes(s, count)   script_expect_count(AT(s), "pipes", echo_pipes_used, count)
+#define expect_lost(s, count)    script_expect_count(AT(s), "pipes lost", echo_pipes_lost, count)
 
 void script_begin(struct script *s, struct echo_config config, uint64_t now_ms);
 void script_end(struct script *s);

@@ -76,6 +76,21 @@ end_short() {
 	END
 }
 
+@test "ECHO-162: what is left in a pipe by a short count is neither lost nor overtaken" {
+	export ECHO_SHORT_ONLY=splice
+	each_way '1 2 3' <<-'END'
+	connect a
+	echo a 16M
+	echo a 4M then WR
+	connect b*8
+	echo b 512K then WR
+	END
+	each_way 0 <<-'END'
+	connect a
+	echo a 1M then WR
+	END
+}
+
 @test "ECHO-4: urgent data comes back in its place" {
 	each_way <<-'END'
 	connect a*20

@@ -1,6 +1,7 @@
 /*
- * Truly short transfers. Linked with -Wl,--wrap, the server's recv() and send() come here, and ask
- * the kernel for less: some of the bytes, in a sequence that ECHO_SHORT_SEED settles.
+ * Truly short transfers. Linked with -Wl,--wrap, the server's recv(), send() and splice() come here,
+ * and ask the kernel for less: some of the bytes, in a sequence that ECHO_SHORT_SEED settles. With
+ * ECHO_SHORT_ONLY=splice the others are left alone, since only long reads lead to a splice().
  *
  * To an edge-triggered reader a short count says more than "there were so many": it says that the
  * edge is spent and that another one will follow (epoll(7), question 9; ECHO-22, ECHO-23). A count
@@ -11,13 +12,16 @@
  * when bytes, or the end, are left, and after a short send when there is room. That is what a
  * kernel does whose segments arrive, and whose acknowledgements come, one by one.
  *
+ * A short splice says nothing: it may have stopped at a slot of the pipe, so no promise is to be kept.
  * A count that is shorter than what was passed on is the kernel's own, and is left to it. So is an
  * error. The MOD bypasses the server, which registers once and never modifies (ECHO-24).
  */
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/types.h>
@@ -33,10 +37,14 @@ static struct registration registrations[DESCRIPTORS];
 
 ssize_t __real_recv(int fd, void *data, size_t length, int flags);
 ssize_t __real_send(int fd, const void *data, size_t length, int flags);
+ssize_t __real_splice(int from, off_t *from_offset, int to, off_t *to_offset, size_t length,
+		      unsigned flags);
 int __real_epoll_ctl(int epoll, int operation, int fd, struct epoll_event *event);
 
 ssize_t __wrap_recv(int fd, void *data, size_t length, int flags);
 ssize_t __wrap_send(int fd, const void *data, size_t length, int flags);
+ssize_t __wrap_splice(int from, off_t *from_offset, int to, off_t *to_offset, size_t length,
+		      unsigned flags);
 int __wrap_epoll_ctl(int epoll, int operation, int fd, struct epoll_event *event);
 
 static _Noreturn void give_up(const char *why)
@@ -94,6 +102,15 @@ static bool is_registered(int fd)
 	return known != NULL && known->epoll != 0;
 }
 
+static size_t shorter_of(const char *call, int fd, size_t length)
+{
+	const char *only = getenv("ECHO_SHORT_ONLY");
+
+	if (!is_registered(fd) || (only != NULL && strcmp(only, call) != 0))
+		return length;
+	return shorter(length);
+}
+
 static void announce_again(int fd)
 {
 	struct registration *known = registration(fd);
@@ -118,7 +135,7 @@ int __wrap_epoll_ctl(int epoll, int operation, int fd, struct epoll_event *event
 
 ssize_t __wrap_recv(int fd, void *data, size_t length, int flags)
 {
-	size_t asked = is_registered(fd) ? shorter(length) : length;
+	size_t asked = shorter_of("recv", fd, length);
 	ssize_t count = __real_recv(fd, data, asked, flags);
 
 	if (asked < length && count == (ssize_t)asked)
@@ -128,10 +145,19 @@ ssize_t __wrap_recv(int fd, void *data, size_t length, int flags)
 
 ssize_t __wrap_send(int fd, const void *data, size_t length, int flags)
 {
-	size_t asked = is_registered(fd) ? shorter(length) : length;
+	size_t asked = shorter_of("send", fd, length);
 	ssize_t count = __real_send(fd, data, asked, flags);
 
 	if (asked < length && count == (ssize_t)asked)
 		announce_again(fd);
 	return count;
+}
+
+ssize_t __wrap_splice(int from, off_t *from_offset, int to, off_t *to_offset, size_t length,
+		      unsigned flags)
+{
+	int fd = is_registered(from) ? from : to;
+
+	return __real_splice(from, from_offset, to, to_offset, shorter_of("splice", fd, length),
+			     flags);
 }

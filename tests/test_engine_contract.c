@@ -198,7 +198,7 @@ static bool equal_beside_memory(const struct script *a, const struct echo_action
 	size_t there = other->data ? (size_t)(other->data - (uint8_t *)b->memory) : 0;
 
 	return one->op == other->op && one->token == other->token && one->handle == other->handle &&
-	       one->length == other->length && at == there &&
+	       one->pipe == other->pipe && one->length == other->length && at == there &&
 	       one->timeout_ms == other->timeout_ms && one->events_max == other->events_max &&
 	       one->reason == other->reason;
 }
@@ -214,6 +214,7 @@ static void the_same_results_give_the_same_actions(void **state)
 
 	(void)state;
 	config.buffers_max = 1;
+	config.pipes_max = 2;
 	config.idle_ms = 400;
 	config.generation_bits = 3;
 	config.turn_bytes = 1500;
@@ -308,7 +309,8 @@ static void everything_has_a_name(void **state)
 	static const char *const ops[] = { "none",     "wait",    "accept",  "pause",    "resume",
 					   "unlisten", "watch",   "read",    "peek",     "write",
 					   "consume",  "discard", "unacked", "shutdown", "close",
-					   "report",   "?",       "?" };
+					   "report",   "fill",    "empty",   "purge",    "?",
+					   "?" };
 	static const char *const outcomes[] = { "?",
 						"done",
 						"end",

@@ -107,9 +107,14 @@ static void what_holds_for_slots_and_buffers(void **state)
 	BREAKS(begin_in_the_middle, "free-list-ends", conn_at(e, 2)->flow.next = 2);
 	BREAKS(begin_in_the_middle, "connections-counted", e->connections = 1);
 	BREAKS(begin_in_the_middle, "slots-accounted", e->slots_free = NONE);
-	BREAKS(begin_in_the_middle, "buffers-counted", e->buffers_used = 2);
-	BREAKS(begin_in_the_middle, "buffers-accounted", e->buffers_free_count = 3);
-	BREAKS(begin_in_the_middle, "buffers-bounded", e->config.buffers_max = 1);
+	BREAKS(begin_in_the_middle, "buffers-counted", e->buffers.used = 2);
+	BREAKS(begin_in_the_middle, "buffers-accounted", e->buffers.free_count = 3);
+	BREAKS(begin_in_the_middle, "buffers-bounded", e->buffers.max = 1);
+	BREAKS(begin_in_the_middle, "buffers-counted", e->pipes.used = 1);
+	BREAKS(begin_in_the_middle, "buffers-accounted", e->pipes.lost = 1);
+	BREAKS(begin_in_the_middle, "buffers-bounded", e->pipes.fresh = e->pipes.lost = 1);
+	BREAKS(begin_in_the_middle, "buffer-exists", conn_at(e, 0)->state = CONN_PIPED);
+	BREAKS(begin_in_the_middle, "streak-bounded", conn_at(e, 0)->streak = 9);
 }
 
 /* ECHO-102: as above: the facts about who takes turns. */
@@ -165,7 +170,13 @@ static void every_state_leads_to_the_close(void **state)
 {
 	(void)state;
 	for (int at = CONN_OPENING; at < CONN_STATE_COUNT; at++) {
-		assert_int_equal(state_next((enum conn_state)at, EV_GIVEN_UP), CONN_CLOSING);
+		if (at == CONN_PIPED)
+			assert_int_equal(state_next(CONN_PIPED, EV_GIVEN_UP), CONN_PURGING);
+		else if (at == CONN_PURGING)
+			assert_int_equal(state_next(CONN_PURGING, EV_PURGED), CONN_CLOSING);
+		else
+			assert_int_equal(state_next((enum conn_state)at, EV_GIVEN_UP),
+					 CONN_CLOSING);
 		assert_int_equal(state_next((enum conn_state)at, EV_CLOSED),
 				 at == CONN_CLOSING ? CONN_FREE : CONN_NONE);
 		assert_int_equal(state_next((enum conn_state)at, EV_ACCEPTED), CONN_NONE);

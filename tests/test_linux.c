@@ -676,7 +676,8 @@ static void a_reset_is_told_by_each_call(void **state)
 	for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]); i++) {
 		struct pair pair = connect_pair();
 
-		signal(SIGPIPE, SIG_DFL); /* linux_open() ignores it, and no call relies on that */
+		signal(SIGPIPE,
+		       SIG_DFL); /* linux_open() ignores it; none of these relies on that */
 		client_resets(&pair);
 		check_outcome(ops[i], pair.server, ECHO_GONE);
 		check_outcome(ECHO_OP_WRITE, pair.server, ECHO_GONE); /* EPIPE, if not the first */
@@ -686,7 +687,7 @@ static void a_reset_is_told_by_each_call(void **state)
 	}
 }
 
-/* ECHO-84: A broken pipe MUST lose nothing: SIGPIPE is ignored, for the log's sake. */
+/* ECHO-84: A broken pipe MUST lose nothing: SIGPIPE is ignored, for the log and for what leaves a pipe. */
 static void a_broken_pipe_is_nobodys_business(void **state)
 {
 	struct sigaction action;
@@ -711,6 +712,183 @@ static void a_bad_handle_fails(void **state)
 	open_on("127.0.0.1");
 	for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]); i++)
 		check_outcome(ops[i], -1, ECHO_FAILED);
+	linux_close(&sys);
+}
+
+enum { PIPE_SIZE = 65536 };
+
+static struct pair connect_piped(uint32_t pipes)
+{
+	struct pair pair = connect_pair();
+
+	assert_int_equal(linux_open_pipes(&sys, pipes, PIPE_SIZE), pipes);
+	return pair;
+}
+
+static struct echo_result perform_piped(enum echo_op op, int handle, int32_t pipe, void *data,
+					uint32_t length)
+{
+	struct echo_action action = { .op = op,
+				      .token = TOKEN,
+				      .handle = handle,
+				      .pipe = pipe,
+				      .data = data,
+				      .length = length };
+
+	return linux_perform(&sys, &action);
+}
+
+/* ECHO-162: ... nothing that is left in the pipe MUST get lost or be overtaken: what goes in comes out, in
+ * parts as well, and each pipe has its own. */
+static void what_fills_a_pipe_empties_it(void **state)
+{
+	struct pair pair = connect_piped(2);
+	char bytes[16] = "";
+
+	(void)state;
+	client_sends(pair, "first");
+	check_result(perform_piped(ECHO_OP_FILL, pair.server, 0, NULL, PIPE_SIZE), ECHO_DONE, 5);
+	client_sends(pair, "second");
+	check_result(perform_piped(ECHO_OP_FILL, pair.server, 1, NULL, 3), ECHO_DONE, 3);
+	check_result(perform_piped(ECHO_OP_EMPTY, pair.server, 0, NULL, 2), ECHO_DONE, 2);
+	check_result(perform_piped(ECHO_OP_EMPTY, pair.server, 1, NULL, 3), ECHO_DONE, 3);
+	check_result(perform_piped(ECHO_OP_EMPTY, pair.server, 0, NULL, 3), ECHO_DONE, 3);
+	check_result(perform_piped(ECHO_OP_FILL, pair.server, 0, NULL, PIPE_SIZE), ECHO_DONE, 3);
+	check_result(perform_piped(ECHO_OP_EMPTY, pair.server, 0, NULL, 3), ECHO_DONE, 3);
+	assert_int_equal(recv(pair.client, bytes, 11, MSG_WAITALL), 11);
+	assert_string_equal(bytes, "fisecrstond");
+	close_pair(pair);
+}
+
+/* ECHO-161: What stops a fill of a pipe MUST decide nothing: a full pipe, an urgent mark and an empty
+ * queue look alike. */
+static void what_stops_a_fill_looks_alike(void **state)
+{
+	struct pair pair = connect_piped(1);
+	char bytes[16] = "";
+
+	(void)state;
+	check_result(perform_piped(ECHO_OP_FILL, pair.server, 0, NULL, PIPE_SIZE), ECHO_WOULD_BLOCK,
+		     0);
+	assert_int_equal(send(pair.client, "!", 1, MSG_OOB), 1);
+	await(pair.server, POLLPRI);
+	check_result(perform_piped(ECHO_OP_FILL, pair.server, 0, NULL, PIPE_SIZE), ECHO_WOULD_BLOCK,
+		     0);
+	check_result(perform(ECHO_OP_READ, pair.server, bytes, sizeof(bytes)), ECHO_DONE, 1);
+	for (int i = 0; i < PIPE_SIZE / 4096; i++) { /* a segment a slot, and a page has one slot */
+		client_sends(pair, "x");
+		check_result(perform_piped(ECHO_OP_FILL, pair.server, 0, NULL, PIPE_SIZE),
+			     ECHO_DONE, 1);
+	}
+	client_sends(pair, "x");
+	check_result(perform_piped(ECHO_OP_FILL, pair.server, 0, NULL, PIPE_SIZE), ECHO_WOULD_BLOCK,
+		     0);
+	close_pair(pair);
+}
+
+/* ECHO-161: ... but a reset MUST be believed, for it is told once. */
+static void a_reset_stops_a_fill(void **state)
+{
+	struct pair pair = connect_piped(1);
+
+	(void)state;
+	client_resets(&pair);
+	check_result(perform_piped(ECHO_OP_FILL, pair.server, 0, NULL, PIPE_SIZE), ECHO_GONE, 0);
+	check_result(perform_piped(ECHO_OP_FILL, pair.server, 0, NULL, PIPE_SIZE), ECHO_END, 0);
+	close_pair(pair);
+}
+
+/* ECHO-50: A reset of one connection MUST NOT disturb another: what is sent out of a pipe to a peer
+ * that is gone raises no signal, and what is left can be removed (ECHO-163). */
+static void a_reset_stops_what_leaves_a_pipe(void **state)
+{
+	struct pair pair = connect_piped(1);
+	char bytes[16] = "";
+
+	(void)state;
+	client_sends(pair, "left");
+	check_result(perform_piped(ECHO_OP_FILL, pair.server, 0, NULL, PIPE_SIZE), ECHO_DONE, 4);
+	client_resets(&pair);
+	check_result(perform_piped(ECHO_OP_EMPTY, pair.server, 0, NULL, 4), ECHO_GONE, 0);
+	check_result(perform_piped(ECHO_OP_EMPTY, pair.server, 0, NULL, 4), ECHO_GONE, 0);
+	check_result(perform_piped(ECHO_OP_PURGE, pair.server, 0, bytes, 3), ECHO_DONE, 3);
+	check_result(perform_piped(ECHO_OP_PURGE, pair.server, 0, bytes, 3), ECHO_DONE, 1);
+	check_result(perform_piped(ECHO_OP_PURGE, pair.server, 0, bytes, 3), ECHO_WOULD_BLOCK, 0);
+	close_pair(pair);
+}
+
+/* ECHO-162: ... nothing that is left in the pipe MUST get lost: where the peer takes no more, it stays. */
+static void a_full_peer_leaves_the_pipe_as_it_is(void **state)
+{
+	struct pair pair = connect_piped(1);
+	static char bytes[PIPE_SIZE];
+	struct echo_result result;
+
+	(void)state;
+	client_sends(pair, "kept");
+	check_result(perform_piped(ECHO_OP_FILL, pair.server, 0, NULL, PIPE_SIZE), ECHO_DONE, 4);
+	do
+		result = perform(ECHO_OP_WRITE, pair.server, bytes, sizeof(bytes));
+	while (result.outcome == ECHO_DONE);
+	assert_int_equal(result.outcome, ECHO_WOULD_BLOCK);
+	check_result(perform_piped(ECHO_OP_EMPTY, pair.server, 0, NULL, 4), ECHO_WOULD_BLOCK, 0);
+	check_result(perform_piped(ECHO_OP_PURGE, pair.server, 0, bytes, 16), ECHO_DONE, 4);
+	assert_memory_equal(bytes, "kept", 4);
+	close_pair(pair);
+}
+
+/* ECHO-164: A socket that cannot be moved through a pipe MUST be echoed all the same: it is told as a
+ * failure of that call, as are a pipe's own. */
+static void what_cannot_be_spliced_fails(void **state)
+{
+	struct pair pair = connect_piped(1);
+	int file = open("/dev/null", O_RDONLY | O_CLOEXEC | O_APPEND);
+
+	(void)state;
+	assert_true(file >= 0);
+	check_result(perform_piped(ECHO_OP_FILL, -1, 0, NULL, PIPE_SIZE), ECHO_FAILED, 0);
+	check_result(perform_piped(ECHO_OP_FILL, sys.epoll, 0, NULL, PIPE_SIZE), ECHO_FAILED, 0);
+	client_sends(pair, "x");
+	check_result(perform_piped(ECHO_OP_FILL, pair.server, 0, NULL, PIPE_SIZE), ECHO_DONE, 1);
+	check_result(perform_piped(ECHO_OP_EMPTY, -1, 0, NULL, 1), ECHO_FAILED, 0);
+	check_result(perform_piped(ECHO_OP_EMPTY, file, 0, NULL, 1), ECHO_FAILED, 0);
+	close(file);
+	close_pair(pair);
+}
+
+/* ECHO-165: Pipes MUST be opened before the first accept, at most `--pipes` of them, and fewer, down to
+ * none, where the kernel or the limit of descriptors leaves no room; none is left open. */
+static void pipes_are_as_many_as_there_can_be(void **state)
+{
+	struct rlimit limit, tight;
+	int next;
+
+	(void)state;
+	open_on("127.0.0.1");
+	next = dup(sys.epoll);
+	close(next);
+	assert_int_equal(linux_open_pipes(&sys, LINUX_PIPES_MAX + 1, PIPE_SIZE), LINUX_PIPES_MAX);
+	for (uint32_t i = 0; i < LINUX_PIPES_MAX; i++) {
+		assert_int_equal(fcntl(sys.pipes[i][1], F_GETPIPE_SZ), PIPE_SIZE);
+		for (int end = 0; end < LINUX_PIPE_DESCRIPTORS; end++) {
+			assert_true((fcntl(sys.pipes[i][end], F_GETFL) & O_NONBLOCK) != 0);
+			assert_int_equal(fcntl(sys.pipes[i][end], F_GETFD), FD_CLOEXEC);
+		}
+	}
+	linux_close(&sys);
+	open_on("127.0.0.1");
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	tight = limit;
+	tight.rlim_cur = (rlim_t)next + 2 * LINUX_PIPE_DESCRIPTORS + 1;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &tight), 0);
+	assert_int_equal(linux_open_pipes(&sys, LINUX_PIPES_MAX, PIPE_SIZE), 2);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	linux_close(&sys);
+	open_on("127.0.0.1");
+	assert_int_equal(linux_open_pipes(&sys, 1, UINT32_C(1) << 31),
+			 0); /* larger than there are */
+	assert_int_equal(dup(sys.epoll), next);
+	close(next);
 	linux_close(&sys);
 }
 
@@ -886,7 +1064,7 @@ static void every_row_of_the_table_counts(void **state)
 	assert_false(linux_outcome_row(SIZE_MAX, &op, &error, &outcome));
 }
 
-static bool has_row(enum echo_op wanted, int wanted_error)
+static bool has_own_row(enum echo_op wanted, int wanted_error)
 {
 	enum echo_op op;
 	enum echo_outcome outcome;
@@ -896,6 +1074,16 @@ static bool has_row(enum echo_op wanted, int wanted_error)
 		if (error == wanted_error && (op == wanted || op == ECHO_OP_NONE))
 			return true;
 	return false;
+}
+
+/* Calls on a pipe share the rows of those on the socket. */
+static bool has_row(enum echo_op wanted, int wanted_error)
+{
+	if (has_own_row(wanted, wanted_error))
+		return true;
+	if (wanted == ECHO_OP_FILL || wanted == ECHO_OP_PURGE)
+		return has_own_row(ECHO_OP_READ, wanted_error);
+	return wanted == ECHO_OP_EMPTY && has_own_row(ECHO_OP_WRITE, wanted_error);
 }
 
 /* What the manual pages of Debian 12 say under ERRORS, and for accept(2) under "Error handling";
@@ -920,6 +1108,9 @@ static const struct {
 	    EDESTADDRREQ, EFAULT,    EINTR,        EINVAL,     EISCONN,    EMSGSIZE,
 	    ENOBUFS,      ENOMEM,    ENOTCONN,     ENOTSOCK,   EOPNOTSUPP, EPIPE,
 	    EPERM,        ETIMEDOUT, EHOSTUNREACH, ENETUNREACH } },
+	{ ECHO_OP_FILL, { EAGAIN, EBADF, EINVAL, ENOMEM, ESPIPE } },
+	{ ECHO_OP_EMPTY, { EAGAIN, EBADF, EINVAL, ENOMEM, ESPIPE } },
+	{ ECHO_OP_PURGE, { EAGAIN, EBADF, EFAULT, EINTR, EINVAL, EIO, EISDIR } },
 	{ ECHO_OP_UNACKED, { EBADF, EFAULT, EINVAL, ENOTTY } },
 	{ ECHO_OP_SHUTDOWN, { EBADF, EINVAL, ENOTCONN, ENOTSOCK } },
 	{ ECHO_OP_CLOSE, { EBADF, EINTR, EIO, ENOSPC, EDQUOT } },
@@ -977,6 +1168,12 @@ static void the_same_call_has_the_same_rows(void **state)
 				 linux_outcome(ECHO_OP_READ, error));
 		assert_int_equal(linux_outcome(ECHO_OP_DISCARD, error),
 				 linux_outcome(ECHO_OP_READ, error));
+		if (op == ECHO_OP_READ) {
+			assert_int_equal(linux_outcome(ECHO_OP_FILL, error), outcome);
+			assert_int_equal(linux_outcome(ECHO_OP_PURGE, error), outcome);
+		}
+		if (op == ECHO_OP_WRITE)
+			assert_int_equal(linux_outcome(ECHO_OP_EMPTY, error), outcome);
 		assert_int_equal(linux_outcome(ECHO_OP_RESUME, error),
 				 linux_outcome(ECHO_OP_PAUSE, error));
 		assert_int_equal(linux_outcome(ECHO_OP_UNLISTEN, error),
@@ -1133,6 +1330,13 @@ int main(void)
 		cmocka_unit_test(a_reset_is_told_by_each_call),
 		cmocka_unit_test(a_broken_pipe_is_nobodys_business),
 		cmocka_unit_test(a_bad_handle_fails),
+		cmocka_unit_test(what_fills_a_pipe_empties_it),
+		cmocka_unit_test(what_stops_a_fill_looks_alike),
+		cmocka_unit_test(a_reset_stops_a_fill),
+		cmocka_unit_test(a_reset_stops_what_leaves_a_pipe),
+		cmocka_unit_test(a_full_peer_leaves_the_pipe_as_it_is),
+		cmocka_unit_test(what_cannot_be_spliced_fails),
+		cmocka_unit_test(pipes_are_as_many_as_there_can_be),
 		cmocka_unit_test(a_broken_listener_or_instance_is_told),
 		cmocka_unit_test(a_paused_listener_is_silent),
 		cmocka_unit_test(an_unlistened_port_refuses),

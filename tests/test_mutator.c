@@ -11,7 +11,7 @@
 #include "../fuzz/mutator.h"
 #include "steps/steps.h"
 
-enum { ROUNDS = 20000, ROOM = 4096, SHORT_ROOM = 300, FIELDS = 15 };
+enum { ROUNDS = 20000, ROOM = 4096, SHORT_ROOM = 300, FIELDS = 16 };
 
 /* What is known of a run that could be read. */
 struct run {
@@ -207,11 +207,12 @@ static void every_step_is_reached(void **state)
 
 static void spread(const struct echo_config *c, uint64_t start_ms, uint64_t fields[FIELDS])
 {
-	const uint64_t values[FIELDS] = { c->connections_max, c->buffers_max,     c->buffer_size,
-					  c->turn_bytes,      c->round_bytes,     c->backlog_max,
-					  c->events_max,      c->generation_bits, c->idle_ms,
-					  c->drain_ms,        c->quiet_ms,        c->retry_min_ms,
-					  c->retry_max_ms,    c->report_ms,       start_ms };
+	const uint64_t values[FIELDS] = {
+		c->connections_max, c->buffers_max,  c->buffer_size, c->pipes_max,
+		c->turn_bytes,      c->round_bytes,  c->backlog_max, c->events_max,
+		c->generation_bits, c->idle_ms,      c->drain_ms,    c->quiet_ms,
+		c->retry_min_ms,    c->retry_max_ms, c->report_ms,   start_ms
+	};
 
 	memcpy(fields, values, sizeof(values));
 }
@@ -222,8 +223,8 @@ static void every_field_is_reached(void **state)
 {
 	static uint8_t bytes[ROOM];
 	uint64_t before[FIELDS], after[FIELDS];
-	struct echo_config config = { 16, 16,   64,   4000, 16000, 8,    8,
-				      8,  1000, 5000, 250,  100,   1000, 60000 };
+	struct echo_config config = { 16, 16,   64,   4,   4000, 16000, 8,    8,
+				      8,  1000, 5000, 250, 100,  1000,  60000 };
 	uint32_t alone[FIELDS] = { 0 };
 	size_t head = steps_put_head(bytes, sizeof(bytes), &config, 5);
 

@@ -504,7 +504,8 @@ static void what_no_engine_takes_is_refused(void **state)
 
 	(void)state;
 	CHECK_MADE_UP("an outcome that there is not", ECHO_OP_ACCEPT);
-	CHECK_MADE_UP("an outcome that there is not", ECHO_OP_ACCEPT | 10 << 4);
+	CHECK_MADE_UP("an outcome that there is not", 0xff);
+	CHECK_MADE_UP("an outcome that there is not", 0xa0);                 /* of a fill */
 	CHECK_MADE_UP("a number beyond its limit", READ | DONE, 0, 1, 5, 6); /* 6 of 5 bytes */
 	CHECK_MADE_UP("a transfer of no bytes", READ | DONE, 0, 1, 5, 0);
 	CHECK_MADE_UP("a transfer of no bytes", ECHO_OP_DISCARD | DONE, 0, 1, 5, 0);

@@ -227,6 +227,7 @@ static const char everything[] =
 	"slots 64\n"
 	"buffers 16\n"
 	"buffer-size 65536\n"
+	"pipes 64\n"
 	"turn-bytes 1073741824\n"
 	"round-bytes 1\n"
 	"backlog 16777216\n"
@@ -261,7 +262,13 @@ static const char everything[] =
 	"unacked -> 4294967295\n"
 	"shutdown -> done\n"
 	"close -> done\n"
-	"report -> done\n";
+	"report -> done\n"
+	"fill -> 1\n"
+	"fill -> end\n"
+	"empty -> would-block\n"
+	"empty -> all\n"
+	"purge -> all\n"
+	"purge -> failed\n";
 
 /* ECHO-130: the text is the one that its header documents, and reading and printing it changes
  * nothing. */
@@ -282,7 +289,7 @@ static void text_is_as_documented(void **state)
 	assert_int_equal(run.config.buffer_size, 65536);
 	assert_true(run.config.idle_ms == UINT64_MAX);
 	assert_true(run.start_ms == UINT64_MAX);
-	assert_int_equal(run.steps_count, 21);
+	assert_int_equal(run.steps_count, 27);
 	assert_true(run.steps[0].passed_ms == INT64_MAX);
 	assert_true(run.steps[1].passed_ms == INT64_MIN);
 	assert_int_equal(run.steps[1].outcome, ECHO_INTERRUPTED);
@@ -296,12 +303,14 @@ static void text_is_as_documented(void **state)
 	assert_int_equal(run.steps[10].count, UINT32_MAX);
 	assert_int_equal(run.steps[11].count, 0);
 	assert_int_equal(run.steps[20].op, ECHO_OP_REPORT);
+	assert_int_equal(run.steps[26].op, ECHO_OP_PURGE);
 }
 
 /* ECHO-130: lines of the configuration may be missing, and stand in any order. */
 static void configuration_has_usual_values(void **state)
 {
-	static const char usual[] = "run 1\nslots 4\nbuffers 4\nbuffer-size 64\nturn-bytes 16384\n"
+	static const char usual[] = "run 1\nslots 4\nbuffers 4\nbuffer-size 64\npipes 0\n"
+				    "turn-bytes 16384\n"
 				    "round-bytes 65536\nbacklog 8\nevents 16\ngeneration-bits 32\n"
 				    "idle 0\ndrain 5000\nquiet 250\nretry-min 100\nretry-max 1000\n"
 				    "report 0\nstart 0\n\n";
@@ -395,7 +404,7 @@ static void check_limits(const struct echo_config *config)
 
 static void check_sane(const struct step *step)
 {
-	assert_in_range(step->op, ECHO_OP_WAIT, ECHO_OP_REPORT);
+	assert_in_range(step->op, ECHO_OP_WAIT, ECHO_OP_COUNT - 1);
 	assert_in_range(step->outcome, ECHO_DONE, ECHO_FAILED);
 	assert_in_range(step->requests, 0, 7);
 	assert_in_range(step->events_count, 0, STEPS_EVENTS_MAX);

@@ -57,6 +57,7 @@ static void rearm(struct echo_engine *e, uint32_t id)
 		break;
 	case CONN_FREE:
 	case CONN_OPENING:
+	case CONN_PURGING:
 	case CONN_CLOSING:
 		timer = TIMER_NONE;
 		break;
@@ -66,13 +67,23 @@ static void rearm(struct echo_engine *e, uint32_t id)
 	timer_set(e, id, timer);
 }
 
-static void release_buffer(struct echo_engine *e, struct conn *conn)
+static void release(struct pool *pool, struct conn *conn)
 {
 	if (conn->buffer != NONE)
-		pool_give(e, conn->buffer);
+		pool_give(pool, conn->buffer);
 	conn->buffer = NONE;
 	conn->start = 0;
 	conn->end = 0;
+}
+
+static void release_buffer(struct echo_engine *e, struct conn *conn)
+{
+	release(&e->buffers, conn);
+}
+
+static void release_pipe(struct echo_engine *e, struct conn *conn)
+{
+	release(&e->pipes, conn);
 }
 
 static void work(struct echo_engine *e, uint32_t id)
@@ -91,18 +102,20 @@ static void moved(struct echo_engine *e, uint32_t id)
 		rearm(e, id);
 }
 
-/* Only the close is left. The first reason is kept: later ones are echoes of it. */
+/* Only the close is left, once its pipe is empty. The first reason is kept: later ones are echoes of
+ * it. */
 static void give_up(struct echo_engine *e, uint32_t id, enum echo_reason reason)
 {
 	struct conn *conn = conn_at(e, id);
 
-	if (conn->state == CONN_CLOSING)
+	if (conn->state == CONN_CLOSING || conn->state == CONN_PURGING)
 		return;
 	happened(conn, EV_GIVEN_UP);
 	conn->checking = false;
 	conn->ending = false;
 	conn->reason = (uint8_t)reason;
-	release_buffer(e, conn);
+	if (conn->state != CONN_PURGING)
+		release_buffer(e, conn);
 	rearm(e, id);
 	work(e, id);
 }
@@ -189,6 +202,7 @@ static const struct {
 	[CONN_OPENING] = { ECHO_OP_WATCH, 0 },
 	[CONN_RECEIVING] = { ECHO_OP_READ, ECHO_IN | ECHO_OUT },
 	[CONN_SENDING] = { ECHO_OP_WRITE, ECHO_OUT },
+	[CONN_PIPED] = { ECHO_OP_EMPTY, ECHO_OUT },
 	[CONN_PEEKED] = { ECHO_OP_WRITE, 0 },
 	[CONN_CONSUMING] = { ECHO_OP_CONSUME, 0 },
 	[CONN_ENDED] = { ECHO_OP_UNACKED, 0 },
@@ -196,8 +210,23 @@ static const struct {
 	[CONN_LAST_ACK] = { ECHO_OP_UNACKED, ECHO_IN },
 	[CONN_PARTING] = { ECHO_OP_SHUTDOWN, 0 },
 	[CONN_LINGERING] = { ECHO_OP_DISCARD, ECHO_IN },
+	[CONN_PURGING] = { ECHO_OP_PURGE, 0 },
 	[CONN_CLOSING] = { ECHO_OP_CLOSE, 0 },
 };
+
+/* Is it to be moved through a pipe? But whether something is unread, only a read tells. */
+static bool fills(const struct echo_engine *e, const struct conn *conn)
+{
+	return conn->streak >= STREAK_LONG && conn->streak != STREAK_NEVER && !conn->look &&
+	       !conn->ending && !pool_empty(&e->pipes);
+}
+
+static enum echo_op op_to_receive(const struct echo_engine *e, const struct conn *conn)
+{
+	if (fills(e, conn))
+		return ECHO_OP_FILL;
+	return pool_empty(&e->buffers) ? ECHO_OP_PEEK : ECHO_OP_READ;
+}
 
 enum echo_op conn_op(const struct echo_engine *e, uint32_t id)
 {
@@ -211,7 +240,7 @@ enum echo_op conn_op(const struct echo_engine *e, uint32_t id)
 		needs = ECHO_IN; /* before we end a stream, we look whether something is unread */
 	if ((conn->latched & needs) != needs)
 		return ECHO_OP_NONE;
-	return op == ECHO_OP_READ && pool_empty(e) ? ECHO_OP_PEEK : op;
+	return op == ECHO_OP_READ ? op_to_receive(e, conn) : op;
 }
 
 /* The engine has settled on `op`: what it takes is taken. */
@@ -220,7 +249,9 @@ void conn_begin(struct echo_engine *e, uint32_t id, enum echo_op op)
 	struct conn *conn = conn_at(e, id);
 
 	if (op == ECHO_OP_READ)
-		conn->buffer = pool_take(e);
+		conn->buffer = pool_take(&e->buffers);
+	else if (op == ECHO_OP_FILL)
+		conn->buffer = pool_take(&e->pipes);
 }
 
 void conn_render(const struct echo_engine *e, uint32_t id, struct echo_action *action)
@@ -233,11 +264,11 @@ void conn_render(const struct echo_engine *e, uint32_t id, struct echo_action *a
 	switch (action->op) {
 	case ECHO_OP_READ:
 	case ECHO_OP_PEEK:
-		action->data = pool_data(e, conn->buffer);
+		action->data = buffer_data(e, conn->buffer);
 		action->length = e->config.buffer_size;
 		break;
 	case ECHO_OP_WRITE:
-		action->data = pool_data(e, conn->buffer) + conn->start;
+		action->data = buffer_data(e, conn->buffer) + conn->start;
 		action->length = conn->end - conn->start;
 		break;
 	case ECHO_OP_CONSUME:
@@ -247,6 +278,19 @@ void conn_render(const struct echo_engine *e, uint32_t id, struct echo_action *a
 	case ECHO_OP_DISCARD:
 		action->data = e->scratch;
 		action->length = e->config.buffer_size;
+		break;
+	case ECHO_OP_FILL:
+		action->pipe = (int32_t)conn->buffer;
+		action->length = e->config.buffer_size;
+		break;
+	case ECHO_OP_EMPTY:
+		action->pipe = (int32_t)conn->buffer;
+		action->length = conn->end - conn->start;
+		break;
+	case ECHO_OP_PURGE:
+		action->pipe = (int32_t)conn->buffer;
+		action->data = e->scratch;
+		action->length = conn->end - conn->start;
 		break;
 	default:
 		break;
@@ -309,6 +353,18 @@ static void watched(struct echo_engine *e, uint32_t id, const struct echo_result
 	rearm(e, id);
 }
 
+static void lengthen(struct conn *conn)
+{
+	if (conn->streak < STREAK_MAX)
+		conn->streak++;
+}
+
+static void shorten(struct conn *conn)
+{
+	if (conn->streak != STREAK_NEVER)
+		conn->streak /= 2;
+}
+
 /* READ and PEEK differ in where the bytes are: the edge is spent in the same way. */
 static void received(struct echo_engine *e, uint32_t id, enum conn_event event,
 		     const struct echo_result *result)
@@ -322,6 +378,11 @@ static void received(struct echo_engine *e, uint32_t id, enum conn_event event,
 		conn->start = 0;
 		conn->end = result->count;
 		conn->ending = false;
+		conn->look = false;
+		if (result->count > e->config.buffer_size / STREAK_LARGE)
+			lengthen(conn);
+		else
+			shorten(conn);
 		short_read(conn, result->count < e->config.buffer_size);
 		happened(conn, event);
 		moved(e, id);
@@ -335,6 +396,7 @@ static void received(struct echo_engine *e, uint32_t id, enum conn_event event,
 		return;
 	case ECHO_WOULD_BLOCK:
 		release_buffer(e, conn);
+		conn->look = false;
 		read_would_block(conn);
 		if (conn->ending && !readable(conn)) {
 			conn->ending = false;
@@ -350,9 +412,48 @@ static void received(struct echo_engine *e, uint32_t id, enum conn_event event,
 	}
 }
 
+/*
+ * Moved into a pipe: a segment a slot, so small ones fill the pipe before its bytes are many, and an
+ * urgent mark stops it for ever (splice(2); net/ipv4/tcp.c, tcp_splice_read). What stops it looks
+ * like an empty socket, or like the end, and is told by a read only, which therefore comes next.
+ * But an error of the socket is told once, and is gone with that.
+ */
+static void filled(struct echo_engine *e, uint32_t id, const struct echo_result *result)
+{
+	struct conn *conn = conn_at(e, id);
+
+	if (result->outcome == ECHO_DONE) {
+		ASSERT(result->count >= 1);
+		ASSERT(result->count <= e->config.buffer_size);
+		conn->start = 0;
+		conn->end = result->count;
+		conn->look = result->count < e->config.buffer_size;
+		if (result->count > e->config.buffer_size / STREAK_LARGE)
+			lengthen(conn);
+		else
+			shorten(conn);
+		happened(conn, EV_FILLED);
+		moved(e, id);
+		return;
+	}
+	release_pipe(e, conn);
+	if (result->outcome == ECHO_INTERRUPTED)
+		return;
+	if (result->outcome == ECHO_GONE) {
+		give_up(e, id, ECHO_REASON_RESET);
+		return;
+	}
+	conn->look = true;
+	if (result->outcome != ECHO_WOULD_BLOCK && result->outcome != ECHO_END &&
+	    result->outcome != ECHO_NO_MEMORY)
+		conn->streak = STREAK_NEVER;
+}
+
+/* Out of a buffer, or a pipe. A short count of a pipe's may be that of one of its slots. */
 static void sent(struct echo_engine *e, uint32_t id, const struct echo_result *result)
 {
 	struct conn *conn = conn_at(e, id);
+	bool piped = conn->state == CONN_PIPED;
 	uint32_t owed = conn->end - conn->start;
 
 	switch (result->outcome) {
@@ -360,10 +461,10 @@ static void sent(struct echo_engine *e, uint32_t id, const struct echo_result *r
 		ASSERT(result->count >= 1);
 		ASSERT(result->count <= owed);
 		conn->start += result->count;
-		short_write(conn, result->count < owed);
+		short_write(conn, !piped && result->count < owed);
 		happened(conn, result->count < owed ? EV_SENT_PART : EV_SENT_ALL);
 		if (conn->state == CONN_RECEIVING)
-			release_buffer(e, conn);
+			release(piped ? &e->pipes : &e->buffers, conn);
 		moved(e, id);
 		part_if_due(e, id);
 		return;
@@ -401,6 +502,27 @@ static void sent_peeked(struct echo_engine *e, uint32_t id, const struct echo_re
 		latch(conn, ECHO_IN);
 	conn->end = conn->start;
 	conn->start = 0;
+}
+
+/* A pipe that may not be empty is nobody's any more: its bytes would be another's. */
+static void purged(struct echo_engine *e, uint32_t id, const struct echo_result *result)
+{
+	struct conn *conn = conn_at(e, id);
+
+	if (result->outcome == ECHO_INTERRUPTED)
+		return;
+	if (result->outcome == ECHO_DONE) {
+		ASSERT(result->count >= 1);
+		ASSERT(result->count <= conn->end - conn->start);
+		conn->start += result->count;
+		if (conn->start < conn->end)
+			return;
+	} else {
+		pool_lose(&e->pipes);
+		conn->buffer = NONE;
+	}
+	release_pipe(e, conn);
+	happened(conn, EV_PURGED);
 }
 
 static void consumed(struct echo_engine *e, uint32_t id, const struct echo_result *result)
@@ -471,7 +593,7 @@ static void idle(struct echo_engine *e, uint32_t id)
 
 static bool waits_for_room(const struct conn *conn)
 {
-	return conn->state == CONN_SENDING || readable(conn);
+	return conn->state == CONN_SENDING || conn->state == CONN_PIPED || readable(conn);
 }
 
 /*
@@ -555,6 +677,15 @@ void conn_complete(struct echo_engine *e, uint32_t id, enum echo_op op,
 		break;
 	case ECHO_OP_CONSUME:
 		consumed(e, id, result);
+		break;
+	case ECHO_OP_FILL:
+		filled(e, id, result);
+		break;
+	case ECHO_OP_EMPTY:
+		sent(e, id, result);
+		break;
+	case ECHO_OP_PURGE:
+		purged(e, id, result);
 		break;
 	case ECHO_OP_DISCARD:
 		lingered(e, id, result);

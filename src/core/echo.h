@@ -33,6 +33,7 @@
 #define ECHO_CONNECTIONS_LIMIT (1u << 24)
 #define ECHO_BUFFERS_LIMIT     (1u << 24)
 #define ECHO_BUFFER_SIZE_LIMIT (1u << 24)
+#define ECHO_PIPES_LIMIT       (1u << 16)
 #define ECHO_BUDGET_LIMIT      (1u << 30)
 #define ECHO_BACKLOG_LIMIT     (1u << 24)
 #define ECHO_EVENTS_LIMIT      4096u
@@ -51,6 +52,7 @@ struct echo_config {
 	uint32_t connections_max; /* slots; at least 1 */
 	uint32_t buffers_max;     /* buffers in the pool; 0: every connection echoes without one */
 	uint32_t buffer_size;     /* bytes of a buffer, and of the scratch buffer; at least 1 */
+	uint32_t pipes_max;       /* pipes for long streams, of buffer_size bytes each; 0: none */
 	uint32_t turn_bytes;      /* budget of one turn of a connection; at least 1 */
 	uint32_t round_bytes;     /* budget of all turns between two waits; at least 1 */
 	uint32_t backlog_max;     /* connections accepted after a request to stop; at least 1 */
@@ -113,6 +115,9 @@ enum echo_op {
 	ECHO_OP_SHUTDOWN, /* handle: end our direction with FIN */
 	ECHO_OP_CLOSE,    /* handle, reason: close; whatever comes of it, the handle is gone */
 	ECHO_OP_REPORT,   /* print the statistics */
+	ECHO_OP_FILL,     /* handle, pipe, length: move up to length bytes into the empty pipe */
+	ECHO_OP_EMPTY,    /* handle, pipe, length: send up to length bytes out of the pipe */
+	ECHO_OP_PURGE,    /* pipe, data (scratch), length: remove what is left in the pipe */
 	ECHO_OP_COUNT
 };
 
@@ -135,6 +140,7 @@ struct echo_action {
 	uint32_t length;
 	uint32_t events_max;
 	int32_t handle;
+	int32_t pipe; /* below pipes_max; -1: none */
 	int32_t timeout_ms;
 	enum echo_op op;
 	enum echo_reason reason;
@@ -142,7 +148,7 @@ struct echo_action {
 
 enum echo_outcome {
 	ECHO_DONE = 1,       /* it was done; `count` bytes, or `handle`, or events */
-	ECHO_END,            /* READ, PEEK, CONSUME, DISCARD: end of stream */
+	ECHO_END,            /* READ, PEEK, CONSUME, DISCARD: end of stream; FILL: or no bytes */
 	ECHO_WOULD_BLOCK,    /* not now: readiness will be announced */
 	ECHO_INTERRUPTED,    /* nothing happened */
 	ECHO_GONE,           /* the peer is gone; ACCEPT: that connection is, the next may not be */
@@ -154,7 +160,7 @@ enum echo_outcome {
 
 struct echo_result {
 	enum echo_outcome outcome;
-	uint32_t count;                  /* READ, PEEK, WRITE, CONSUME, DISCARD: bytes, 1 to length;
+	uint32_t count;                  /* whatever has a length: bytes, 1 to length;
 				 * UNACKED: bytes */
 	int32_t handle;                  /* ACCEPT: what later actions on the connection carry */
 	uint32_t requests;               /* WAIT: any of ECHO_REQUEST_*; also when interrupted */
@@ -191,6 +197,8 @@ enum echo_ending echo_ending(const struct echo_engine *engine);
 
 uint32_t echo_connections(const struct echo_engine *engine);  /* open now */
 uint32_t echo_buffers_used(const struct echo_engine *engine); /* taken from the pool now */
+uint32_t echo_pipes_used(const struct echo_engine *engine);   /* the same of pipes */
+uint32_t echo_pipes_lost(const struct echo_engine *engine);   /* could not be emptied */
 
 /* Everything that holds between two steps; O(connections). NULL, or the name of what does not. */
 const char *echo_invariant(const struct echo_engine *engine);

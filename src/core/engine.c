@@ -19,6 +19,7 @@ static bool valid(const struct echo_config *config)
 	return within(config->connections_max, 1, ECHO_CONNECTIONS_LIMIT) &&
 	       within(config->buffers_max, 0, ECHO_BUFFERS_LIMIT) &&
 	       within(config->buffer_size, 1, ECHO_BUFFER_SIZE_LIMIT) &&
+	       within(config->pipes_max, 0, ECHO_PIPES_LIMIT) &&
 	       within(config->turn_bytes, 1, ECHO_BUDGET_LIMIT) &&
 	       within(config->round_bytes, 1, ECHO_BUDGET_LIMIT) &&
 	       within(config->backlog_max, 1, ECHO_BACKLOG_LIMIT) &&
@@ -30,7 +31,7 @@ static bool valid(const struct echo_config *config)
 
 /* The parts of the caller's memory, in order. */
 struct layout {
-	size_t slots, buffers_free, scratch, buffers, size;
+	size_t slots, buffers_free, pipes_free, scratch, buffers, size;
 };
 
 static bool lay_out(const struct echo_config *config, struct layout *layout)
@@ -42,7 +43,8 @@ static bool lay_out(const struct echo_config *config, struct layout *layout)
 		return false;
 	layout->slots = rounded(sizeof(struct echo_engine));
 	layout->buffers_free = layout->slots + (size_t)slots;
-	layout->scratch = layout->buffers_free + rounded(config->buffers_max * sizeof(uint32_t));
+	layout->pipes_free = layout->buffers_free + rounded(config->buffers_max * sizeof(uint32_t));
+	layout->scratch = layout->pipes_free + rounded(config->pipes_max * sizeof(uint32_t));
 	layout->buffers = layout->scratch + rounded(config->buffer_size);
 	layout->size = layout->buffers + rounded((size_t)buffers);
 	return true;
@@ -74,8 +76,11 @@ struct echo_engine *echo_init(void *memory, const struct echo_config *config, ui
 		.slots = (void *)((uint8_t *)memory + layout.slots),
 		.slots_free = NONE,
 		.scratch = (uint8_t *)memory + layout.scratch,
-		.buffers = (uint8_t *)memory + layout.buffers,
-		.buffers_free = (void *)((uint8_t *)memory + layout.buffers_free),
+		.buffer_bytes = (uint8_t *)memory + layout.buffers,
+		.buffers = { .free = (void *)((uint8_t *)memory + layout.buffers_free),
+			     .max = config->buffers_max },
+		.pipes = { .free = (void *)((uint8_t *)memory + layout.pipes_free),
+			   .max = config->pipes_max },
 		.round_left = config->round_bytes,
 		.now_ms = now_ms,
 		.report_at_ms = config->report_ms > 0 ? later(now_ms, config->report_ms) : NEVER,
@@ -171,7 +176,7 @@ static int32_t timeout_ms(const struct echo_engine *e)
 
 bool echo_next(const struct echo_engine *e, struct echo_action *action)
 {
-	*action = (struct echo_action){ .op = e->op, .handle = -1, .timeout_ms = -1 };
+	*action = (struct echo_action){ .op = e->op, .handle = -1, .pipe = -1, .timeout_ms = -1 };
 	if (e->op == ECHO_OP_NONE)
 		return false;
 	if (e->op == ECHO_OP_WAIT) {
@@ -271,7 +276,8 @@ static void waited(struct echo_engine *e, const struct echo_result *result)
 static bool moves_bytes(enum echo_op op)
 {
 	return op == ECHO_OP_READ || op == ECHO_OP_PEEK || op == ECHO_OP_WRITE ||
-	       op == ECHO_OP_CONSUME || op == ECHO_OP_DISCARD;
+	       op == ECHO_OP_CONSUME || op == ECHO_OP_DISCARD || op == ECHO_OP_FILL ||
+	       op == ECHO_OP_EMPTY || op == ECHO_OP_PURGE;
 }
 
 static uint32_t cost(const struct echo_engine *e, const struct echo_result *result)
@@ -319,5 +325,15 @@ uint32_t echo_connections(const struct echo_engine *e)
 
 uint32_t echo_buffers_used(const struct echo_engine *e)
 {
-	return e->buffers_used;
+	return e->buffers.used;
+}
+
+uint32_t echo_pipes_used(const struct echo_engine *e)
+{
+	return e->pipes.used;
+}
+
+uint32_t echo_pipes_lost(const struct echo_engine *e)
+{
+	return e->pipes.lost;
 }

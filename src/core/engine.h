@@ -38,12 +38,22 @@ struct timer_list {
 	uint32_t head, tail;
 };
 
+/* How long streams are told from others: each large read or fill adds to the streak, which is at most
+ * STREAK_MAX, and each other one halves it. Large is what costs more to copy than a pipe's calls do,
+ * and streams that come in bursts still have it. */
+enum {
+	STREAK_LARGE = 8, /* more than the buffer's part */
+	STREAK_LONG = 4,  /* from here on a pipe is worth its calls */
+	STREAK_MAX = 8,
+	STREAK_NEVER = UINT8_MAX /* it cannot be moved through a pipe */
+};
+
 struct conn {
 	struct flow flow;
 	uint32_t generation;
 	int32_t handle;
-	uint32_t buffer;     /* of the pool; NONE: holds none */
-	uint32_t start, end; /* SENDING, PEEKED: bytes owed. CONSUMING: bytes to remove */
+	uint32_t buffer;     /* of the pool; PIPED, PURGING: the pipe; NONE: holds none */
+	uint32_t start, end; /* SENDING, PIPED, PEEKED: owed. CONSUMING, PURGING: to be removed */
 	uint32_t timer_prev, timer_next;
 	uint64_t deadline_ms;
 	uint32_t unacked; /* seen at the last check, and so ever since; 0: none was made */
@@ -53,6 +63,8 @@ struct conn {
 	uint8_t reason;
 	bool checking; /* idle as far as we can see: does the peer take what it is owed? */
 	bool ending;   /* RECEIVING: look once more for unread bytes, and end the stream if none */
+	bool look;     /* a fill has told all that it can: a read comes next */
+	uint8_t streak;
 };
 
 /* A connection at rest is one cache line, and a message touches no other. */
@@ -83,6 +95,12 @@ struct listener {
 	uint64_t retry_at_ms, retry_delay_ms;
 };
 
+/* Which of some numbered things are in use. Of those never used, none is touched. */
+struct pool {
+	uint32_t *free; /* stack of those that were used and given back */
+	uint32_t max, fresh, free_count, used, lost;
+};
+
 struct echo_engine {
 	struct echo_config config;
 
@@ -92,9 +110,8 @@ struct echo_engine {
 	uint32_t connections;
 
 	uint8_t *scratch;
-	uint8_t *buffers;
-	uint32_t *buffers_free; /* stack of buffers that were used and given back */
-	uint32_t buffers_free_count, buffers_fresh, buffers_used;
+	uint8_t *buffer_bytes;
+	struct pool buffers, pipes;
 
 	struct listener listener;
 	struct queue queues[QUEUE_OLD + 1];
@@ -135,11 +152,12 @@ void timer_set(struct echo_engine *e, uint32_t id, enum timer timer);  /* from n
 uint32_t timer_expired(const struct echo_engine *e, enum timer timer); /* NONE: none */
 uint64_t timer_next(const struct echo_engine *e);
 
-/* pool.c: buffers */
-bool pool_empty(const struct echo_engine *e);
-uint32_t pool_take(struct echo_engine *e);
-void pool_give(struct echo_engine *e, uint32_t buffer);
-uint8_t *pool_data(const struct echo_engine *e, uint32_t buffer);
+/* pool.c: buffers, and pipes */
+bool pool_empty(const struct pool *pool);
+uint32_t pool_take(struct pool *pool);
+void pool_give(struct pool *pool, uint32_t which);
+void pool_lose(struct pool *pool); /* who has one will not give it back */
+uint8_t *buffer_data(const struct echo_engine *e, uint32_t buffer); /* NONE: the scratch buffer's */
 
 /* conn.c: what a connection can do now, and what comes of it */
 enum echo_op conn_op(const struct echo_engine *e, uint32_t id);

@@ -10,15 +10,24 @@
 			return name; \
 	} while (0)
 
-/* How many of the slots that were used are open, hold a buffer, wait for a turn, have a
+/* How many of the slots that were used are open, hold a buffer, a pipe, wait for a turn, have a
  * deadline. */
 struct census {
-	uint32_t open, holding, queued, timed;
+	uint32_t open, holding, piping, queued, timed;
 };
 
 static bool is_open(const struct conn *conn)
 {
 	return conn->state != CONN_FREE;
+}
+
+/* Its buffer is a pipe, or would be. */
+static bool pipes(const struct echo_engine *e, uint32_t id)
+{
+	const struct conn *conn = conn_at(e, id);
+
+	return conn->state == CONN_PIPED || conn->state == CONN_PURGING ||
+	       (e->id == id && e->op == ECHO_OP_FILL);
 }
 
 static const char *free_invariant(const struct conn *conn)
@@ -45,30 +54,46 @@ static const char *conn_invariant(const struct echo_engine *e, uint32_t id)
 	/* Bytes are owed exactly while they are to be sent or removed: none is lost or sent
 	 * twice. */
 	HOLDS((conn->start < conn->end) ==
-		      (conn->state == CONN_SENDING || conn->state == CONN_PEEKED ||
-		       conn->state == CONN_CONSUMING),
+		      (conn->state == CONN_SENDING || conn->state == CONN_PIPED ||
+		       conn->state == CONN_PEEKED || conn->state == CONN_CONSUMING ||
+		       conn->state == CONN_PURGING),
 	      "owed-while-sending");
-	HOLDS((conn->buffer != NONE) == (conn->state == CONN_SENDING || reading),
+	HOLDS((conn->buffer != NONE) == (conn->state == CONN_SENDING || reading || pipes(e, id)),
 	      "buffer-while-sending");
-	HOLDS(conn->buffer == NONE || conn->buffer < e->buffers_fresh, "buffer-exists");
+	HOLDS(conn->buffer == NONE ||
+		      conn->buffer < (pipes(e, id) ? &e->pipes : &e->buffers)->fresh,
+	      "buffer-exists");
+	HOLDS(conn->streak <= STREAK_MAX || conn->streak == STREAK_NEVER, "streak-bounded");
 	HOLDS(conn->state != CONN_PEEKED || (e->id == id && e->op == ECHO_OP_WRITE),
 	      "peeked-is-sent-at-once");
 	HOLDS(!conn->ending || conn->state == CONN_RECEIVING, "ending-while-receiving");
 	HOLDS(conn->flow.queue != QUEUE_NONE || conn_op(e, id) == ECHO_OP_NONE, "work-is-queued");
 	HOLDS(conn->timer < TIMER_COUNT, "timer-exists");
-	HOLDS(conn->timer == TIMER_NONE || conn->state != CONN_CLOSING, "timer-while-open");
+	HOLDS(conn->timer == TIMER_NONE ||
+		      (conn->state != CONN_CLOSING && conn->state != CONN_PURGING),
+	      "timer-while-open");
 	HOLDS(conn->timer != TIMER_IDLE || e->config.idle_ms > 0, "timer-configured");
 	HOLDS(conn->state != CONN_LINGERING || conn->timer == TIMER_LINGER || e->draining,
 	      "lingering-ends");
 	HOLDS(!conn->checking || conn->state == CONN_RECEIVING || conn->state == CONN_SENDING ||
-		      conn->state == CONN_LAST_ACK,
+		      conn->state == CONN_PIPED || conn->state == CONN_LAST_ACK,
 	      "checking-while-open");
+	return NULL;
+}
+
+/* Each pipe and each buffer has one owner, or waits in its pool. */
+static const char *pool_invariant(const struct pool *pool, uint32_t owned)
+{
+	HOLDS(owned == pool->used, "buffers-counted");
+	HOLDS(pool->used + pool->free_count + pool->lost == pool->fresh, "buffers-accounted");
+	HOLDS(pool->fresh <= pool->max, "buffers-bounded");
 	return NULL;
 }
 
 static const char *conns_invariant(const struct echo_engine *e, struct census *census)
 {
 	uint32_t free = 0;
+	const char *wrong;
 
 	HOLDS(e->slots_fresh <= e->config.connections_max, "slots-bounded");
 	for (uint32_t id = 0; id < e->slots_fresh; id++) {
@@ -78,7 +103,10 @@ static const char *conns_invariant(const struct echo_engine *e, struct census *c
 		if (broken != NULL)
 			return broken;
 		census->open += is_open(conn);
-		census->holding += conn->buffer != NONE;
+		if (conn->buffer != NONE && pipes(e, id))
+			census->piping++;
+		else if (conn->buffer != NONE)
+			census->holding++;
 		census->queued += conn->flow.queue != QUEUE_NONE;
 		census->timed += conn->timer != TIMER_NONE;
 	}
@@ -88,10 +116,8 @@ static const char *conns_invariant(const struct echo_engine *e, struct census *c
 	}
 	HOLDS(census->open == e->connections, "connections-counted");
 	HOLDS(census->open + free == e->slots_fresh, "slots-accounted");
-	HOLDS(census->holding == e->buffers_used, "buffers-counted");
-	HOLDS(e->buffers_used + e->buffers_free_count == e->buffers_fresh, "buffers-accounted");
-	HOLDS(e->buffers_fresh <= e->config.buffers_max, "buffers-bounded");
-	return NULL;
+	wrong = pool_invariant(&e->buffers, census->holding);
+	return wrong != NULL ? wrong : pool_invariant(&e->pipes, census->piping);
 }
 
 static const struct flow *flow_at(const struct echo_engine *e, uint32_t id)
@@ -160,7 +186,8 @@ static const char *engine_invariant(const struct echo_engine *e)
 	HOLDS((e->op == ECHO_OP_NONE) == (e->ending != ECHO_RUNNING), "asks-until-the-end");
 	HOLDS(e->id == NONE || e->id == queue_front(e), "serves-the-front");
 	if (e->ending == ECHO_STOPPED) {
-		HOLDS(e->connections == 0 && e->buffers_used == 0, "stopped-is-released");
+		HOLDS(e->connections == 0 && e->buffers.used == 0 && e->pipes.used == 0,
+		      "stopped-is-released");
 		HOLDS(listener->state == LISTENER_CLOSED, "stopped-is-closed");
 	}
 	return NULL;

@@ -1,33 +1,41 @@
 /*
- * The pool of buffers. The one given back last is taken first, since it is likely still in the
- * cache; those that were never used are not touched until they are needed.
+ * What is taken from a pool and given back: buffers, and pipes. The one given back last is taken
+ * first, since it is likely still in the cache; those that were never used are not touched until
+ * they are needed.
  */
 #include "engine.h"
 
-bool pool_empty(const struct echo_engine *e)
+bool pool_empty(const struct pool *pool)
 {
-	return e->buffers_used == e->config.buffers_max;
+	return pool->used + pool->lost == pool->max;
 }
 
-uint32_t pool_take(struct echo_engine *e)
+uint32_t pool_take(struct pool *pool)
 {
-	ASSERT(!pool_empty(e));
-	e->buffers_used++;
-	if (e->buffers_free_count > 0)
-		return e->buffers_free[--e->buffers_free_count];
-	return e->buffers_fresh++;
+	ASSERT(!pool_empty(pool));
+	pool->used++;
+	if (pool->free_count > 0)
+		return pool->free[--pool->free_count];
+	return pool->fresh++;
 }
 
-void pool_give(struct echo_engine *e, uint32_t buffer)
+void pool_give(struct pool *pool, uint32_t which)
 {
-	ASSERT(e->buffers_used > 0);
-	e->buffers_used--;
-	e->buffers_free[e->buffers_free_count++] = buffer;
+	ASSERT(pool->used > 0);
+	pool->used--;
+	pool->free[pool->free_count++] = which;
 }
 
-uint8_t *pool_data(const struct echo_engine *e, uint32_t buffer)
+void pool_lose(struct pool *pool)
+{
+	ASSERT(pool->used > 0);
+	pool->used--;
+	pool->lost++;
+}
+
+uint8_t *buffer_data(const struct echo_engine *e, uint32_t buffer)
 {
 	if (buffer == NONE)
 		return e->scratch;
-	return e->buffers + (size_t)buffer * e->config.buffer_size;
+	return e->buffer_bytes + (size_t)buffer * e->config.buffer_size;
 }

@@ -11,6 +11,7 @@ static const uint8_t next[CONN_STATE_COUNT][CONN_EVENT_COUNT] = {
 	},
 	[CONN_RECEIVING] = {
 		[EV_RECEIVED]	= CONN_SENDING,
+		[EV_FILLED]	= CONN_PIPED,
 		[EV_PEEKED]	= CONN_PEEKED,
 		[EV_END]	= CONN_ENDED,
 		[EV_QUIET]	= CONN_PARTING,
@@ -20,6 +21,11 @@ static const uint8_t next[CONN_STATE_COUNT][CONN_EVENT_COUNT] = {
 		[EV_SENT_PART]	= CONN_SENDING,
 		[EV_SENT_ALL]	= CONN_RECEIVING,
 		[EV_GIVEN_UP]	= CONN_CLOSING,
+	},
+	[CONN_PIPED] = {
+		[EV_SENT_PART]	= CONN_PIPED,
+		[EV_SENT_ALL]	= CONN_RECEIVING,
+		[EV_GIVEN_UP]	= CONN_PURGING,
 	},
 	[CONN_PEEKED] = {
 		[EV_SENT_PART]	= CONN_CONSUMING,
@@ -53,6 +59,9 @@ static const uint8_t next[CONN_STATE_COUNT][CONN_EVENT_COUNT] = {
 		[EV_END]	= CONN_LAST_ACK,
 		[EV_GIVEN_UP]	= CONN_CLOSING,
 	},
+	[CONN_PURGING] = {
+		[EV_PURGED]	= CONN_CLOSING,
+	},
 	[CONN_CLOSING] = {
 		[EV_GIVEN_UP]	= CONN_CLOSING,
 		[EV_CLOSED]	= CONN_FREE,
@@ -61,14 +70,15 @@ static const uint8_t next[CONN_STATE_COUNT][CONN_EVENT_COUNT] = {
 };
 
 static const char *const state_names[CONN_STATE_COUNT] = {
-	"none",  "free",      "opening",  "receiving", "sending",   "peeked",  "consuming",
-	"ended", "finishing", "last-ack", "parting",   "lingering", "closing",
+	"none",     "free",    "opening",   "receiving", "sending",
+	"piped",    "peeked",  "consuming", "ended",     "finishing",
+	"last-ack", "parting", "lingering", "purging",   "closing",
 };
 
 static const char *const event_names[CONN_EVENT_COUNT] = {
-	"none",     "accepted",  "watched",  "received", "peeked", "sent part",
-	"sent all", "sent none", "consumed", "end",      "quiet",  "unacked",
-	"acked",    "shut",      "given up", "closed",
+	"none",      "accepted", "watched",   "received", "filled", "peeked",
+	"sent part", "sent all", "sent none", "consumed", "end",    "quiet",
+	"unacked",   "acked",    "shut",      "given up", "purged", "closed",
 };
 
 enum conn_state state_next(enum conn_state state, enum conn_event event)

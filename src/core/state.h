@@ -14,6 +14,7 @@ enum conn_state {
 	CONN_OPENING,   /* accepted; to be registered */
 	CONN_RECEIVING, /* owes nothing; waits for bytes or the end of the stream */
 	CONN_SENDING,   /* owes the bytes in its buffer */
+	CONN_PIPED,     /* owes the bytes in its pipe */
 	CONN_PEEKED,    /* the scratch buffer shows bytes that are still in the socket */
 	CONN_CONSUMING, /* what the peer has taken back is still to be removed */
 	CONN_ENDED,     /* the peer's stream has ended and is echoed: is it acknowledged? */
@@ -21,6 +22,7 @@ enum conn_state {
 	CONN_LAST_ACK,  /* both directions have ended; waits for the acknowledgement */
 	CONN_PARTING,   /* we end first: our FIN is to be sent */
 	CONN_LINGERING, /* waits for the peer's end, discarding what comes until then */
+	CONN_PURGING,   /* given up, with bytes in its pipe, which has to be empty for others */
 	CONN_CLOSING,   /* one close left to do */
 	CONN_STATE_COUNT
 };
@@ -30,6 +32,7 @@ enum conn_event {
 	EV_ACCEPTED,
 	EV_WATCHED,
 	EV_RECEIVED,  /* bytes were read into the buffer */
+	EV_FILLED,    /* bytes were moved into the pipe */
 	EV_PEEKED,    /* bytes were read into the scratch buffer, and left in the socket */
 	EV_SENT_PART, /* the peer took some, and more are owed */
 	EV_SENT_ALL,  /* the peer took what was owed */
@@ -41,6 +44,7 @@ enum conn_event {
 	EV_ACKED,     /* it has */
 	EV_SHUT,      /* our FIN is on its way */
 	EV_GIVEN_UP,  /* an error, a deadline: only the close is left */
+	EV_PURGED,    /* its pipe is another's, or nobody's */
 	EV_CLOSED,
 	CONN_EVENT_COUNT
 };

@@ -23,9 +23,11 @@ void echo_observe(struct echo_stats *stats, const struct echo_action *action,
 		break;
 	case ECHO_OP_READ:
 	case ECHO_OP_CONSUME:
+	case ECHO_OP_FILL:
 		stats->bytes_received += result->count;
 		break;
 	case ECHO_OP_WRITE:
+	case ECHO_OP_EMPTY:
 		stats->bytes_sent += result->count;
 		break;
 	case ECHO_OP_DISCARD:
@@ -37,8 +39,9 @@ void echo_observe(struct echo_stats *stats, const struct echo_action *action,
 }
 
 static const char *const op_names[ECHO_OP_COUNT] = {
-	"none", "wait",  "accept",  "pause",   "resume",  "unlisten", "watch", "read",
-	"peek", "write", "consume", "discard", "unacked", "shutdown", "close", "report",
+	"none",  "wait",   "accept", "pause",   "resume",  "unlisten", "watch",
+	"read",  "peek",   "write",  "consume", "discard", "unacked",  "shutdown",
+	"close", "report", "fill",   "empty",   "purge",
 };
 
 static const char *const outcome_names[] = {

@@ -111,6 +111,7 @@ const char *linux_listen(struct linux_system *sys, const struct sockaddr_storage
 	sys->listener = -1;
 	sys->signals = -1;
 	sys->shared = false;
+	sys->pipes_count = 0;
 	failed = open_listener(sys, address, length, backlog);
 	if (failed == NULL)
 		failed = open_signals(sys);
@@ -133,8 +134,32 @@ static void close_one(int *fd)
 	*fd = -1;
 }
 
+static bool open_pipe(int ends[LINUX_PIPE_DESCRIPTORS], uint32_t size)
+{
+	if (pipe2(ends, O_NONBLOCK | O_CLOEXEC) != 0)
+		return false;
+	if (fcntl(ends[1], F_GETPIPE_SZ) == (int)size ||
+	    fcntl(ends[1], F_SETPIPE_SZ, size) == (int)size)
+		return true;
+	close_one(&ends[0]);
+	close_one(&ends[1]);
+	return false;
+}
+
+uint32_t linux_open_pipes(struct linux_system *sys, uint32_t count, uint32_t size)
+{
+	while (sys->pipes_count < count && sys->pipes_count < LINUX_PIPES_MAX &&
+	       open_pipe(sys->pipes[sys->pipes_count], size))
+		sys->pipes_count++;
+	return sys->pipes_count;
+}
+
 void linux_close(struct linux_system *sys)
 {
+	for (; sys->pipes_count > 0; sys->pipes_count--) {
+		close_one(&sys->pipes[sys->pipes_count - 1][0]);
+		close_one(&sys->pipes[sys->pipes_count - 1][1]);
+	}
 	close_one(&sys->listener);
 	close_one(&sys->signals);
 	close_one(&sys->epoll);

@@ -118,6 +118,12 @@ static const struct row rows[] = {
 	{ EOPNOTSUPP,	ECHO_OP_WRITE, ECHO_FAILED },
 	{ EPERM,	ECHO_OP_WRITE, ECHO_FAILED },
 
+	/* splice(2), besides what the socket says; read(2) of a pipe. */
+	{ ESPIPE,	ECHO_OP_FILL, ECHO_FAILED },
+	{ ESPIPE,	ECHO_OP_EMPTY, ECHO_FAILED },
+	{ EIO,		ECHO_OP_PURGE, ECHO_FAILED },
+	{ EISDIR,	ECHO_OP_PURGE, ECHO_FAILED },
+
 	/* ioctl(2), tcp(7): SIOCOUTQ. */
 	{ EBADF,	ECHO_OP_UNACKED, ECHO_FAILED },
 	{ EFAULT,	ECHO_OP_UNACKED, ECHO_FAILED },
@@ -141,14 +147,18 @@ static const struct row rows[] = {
 
 enum { ROWS = sizeof(rows) / sizeof(rows[0]) };
 
-/* Operations that make the same system call share their rows. */
+/* Operations that make the same system call, or ask the same of the socket, share their rows. */
 static enum echo_op same_call(enum echo_op op)
 {
 	switch (op) {
 	case ECHO_OP_PEEK:
 	case ECHO_OP_CONSUME:
 	case ECHO_OP_DISCARD:
+	case ECHO_OP_FILL:
+	case ECHO_OP_PURGE:
 		return ECHO_OP_READ;
+	case ECHO_OP_EMPTY:
+		return ECHO_OP_WRITE;
 	case ECHO_OP_RESUME:
 		return ECHO_OP_PAUSE;
 	case ECHO_OP_UNLISTEN:
@@ -160,9 +170,11 @@ static enum echo_op same_call(enum echo_op op)
 
 enum echo_outcome linux_outcome(enum echo_op op, int error)
 {
-	op = same_call(op);
+	enum echo_op same = same_call(op);
+
 	for (size_t i = 0; i < ROWS; i++)
-		if (rows[i].error == error && (rows[i].op == op || rows[i].op == ANY))
+		if (rows[i].error == error &&
+		    (rows[i].op == op || rows[i].op == same || rows[i].op == ANY))
 			return rows[i].outcome;
 	return ECHO_FAILED;
 }

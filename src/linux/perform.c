@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -59,6 +60,47 @@ static struct echo_result sent(const struct echo_action *action)
 		return failed(action);
 	return (struct echo_result){
 		.outcome = count == 0 ? ECHO_INTERRUPTED : ECHO_DONE,
+		.count = (uint32_t)count,
+		.handle = -1,
+	};
+}
+
+/* Moves bytes without a look at them. `none` is what it means that there are none. The socket does
+ * not block, so neither does the call (splice(2)). */
+static struct echo_result spliced(const struct echo_action *action, int from, int to,
+				  enum echo_outcome none)
+{
+	ssize_t count =
+		splice(from, NULL, to, NULL, action->length, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+
+	if (count < 0)
+		return failed(action);
+	return (struct echo_result){
+		.outcome = count == 0 ? none : ECHO_DONE,
+		.count = (uint32_t)count,
+		.handle = -1,
+	};
+}
+
+static struct echo_result filled(const struct linux_system *sys, const struct echo_action *action)
+{
+	return spliced(action, action->handle, sys->pipes[action->pipe][1], ECHO_END);
+}
+
+/* Its end is no end of a pipe's: we have its other end. */
+static struct echo_result emptied(const struct linux_system *sys, const struct echo_action *action)
+{
+	return spliced(action, sys->pipes[action->pipe][0], action->handle, ECHO_FAILED);
+}
+
+static struct echo_result purged(const struct linux_system *sys, const struct echo_action *action)
+{
+	ssize_t count = read(sys->pipes[action->pipe][0], action->data, action->length);
+
+	if (count < 0)
+		return failed(action);
+	return (struct echo_result){
+		.outcome = count == 0 ? ECHO_END : ECHO_DONE,
 		.count = (uint32_t)count,
 		.handle = -1,
 	};
@@ -166,6 +208,12 @@ struct echo_result linux_perform(struct linux_system *sys, const struct echo_act
 	case ECHO_OP_CONSUME:
 	case ECHO_OP_DISCARD:
 		return received(action, MSG_TRUNC); /* tcp(7): removed, and copied nowhere */
+	case ECHO_OP_FILL:
+		return filled(sys, action);
+	case ECHO_OP_EMPTY:
+		return emptied(sys, action);
+	case ECHO_OP_PURGE:
+		return purged(sys, action);
 	case ECHO_OP_UNACKED:
 		return unacked(action);
 	case ECHO_OP_SHUTDOWN:

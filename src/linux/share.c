@@ -42,6 +42,7 @@ const char *share_open(struct linux_system *sys, const struct linux_system *main
 	sys->address = main->address;
 	sys->shared = true;
 	sys->watched = false;
+	sys->pipes_count = 0;
 	failed = open_all(sys, main->listener);
 	error = errno;
 	if (failed != NULL)

@@ -12,6 +12,8 @@
 
 enum {
 	LINUX_EVENTS_MAX = 64, /* of one wait (ECHO-25) */
+	LINUX_PIPES_MAX = 64,
+	LINUX_PIPE_DESCRIPTORS = 2, /* of each pipe */
 
 	/* Descriptors that are no connection: standard input, output and error, the log's own,
 	 * the epoll instance, the listener, the signals, and one to spare. */
@@ -28,6 +30,8 @@ struct linux_system {
 	bool shared;                     /* others watch the listener too; see share.h, also for */
 	bool watched, accepted;          /* what is known of it then */
 	struct sockaddr_storage address; /* the listener's, with its real port */
+	uint32_t pipes_count;
+	int pipes[LINUX_PIPES_MAX][LINUX_PIPE_DESCRIPTORS]; /* as pipe(2) gives them */
 	struct epoll_event raw[LINUX_EVENTS_MAX];
 	struct echo_event events[LINUX_EVENTS_MAX];
 };
@@ -44,6 +48,11 @@ const char *linux_open(struct linux_system *sys, const struct sockaddr_storage *
 /* The same without an epoll instance: for several systems that share_open() makes of this one. */
 const char *linux_listen(struct linux_system *sys, const struct sockaddr_storage *address,
 			 socklen_t length, int backlog);
+
+/* Opens up to `count` pipes that take `size` bytes each, into a system that is open, for the actions
+ * on pipes. How many there are: fewer, down to none, where the kernel refuses more, for want of
+ * descriptors or because of its limit of what a user's pipes may hold (pipe(7), "/proc files"). */
+uint32_t linux_open_pipes(struct linux_system *sys, uint32_t count, uint32_t size);
 
 void linux_close(struct linux_system *sys);
 

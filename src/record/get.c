@@ -1,6 +1,8 @@
 /* Recordings, as they are read: any bytes are input. */
 #include "record.h"
 
+#include "../steps/tag.h"
+
 /* What is wrong is told once: what follows from it is an echo. */
 static bool wrong(struct recording *r, const uint8_t *where, const char *error)
 {
@@ -124,6 +126,8 @@ bool recording_open(struct recording *r, const uint8_t *bytes, size_t size)
 	head = r->at;
 	if (!open_frame(r) || !take_config(r, &r->config))
 		return false;
+	if (r->record != r->records_end && !take_u32(r, ECHO_PIPES_LIMIT, &r->config.pipes_max))
+		return false;
 	if (r->record != r->records_end)
 		return wrong(r, r->record, "a configuration that is longer than one");
 	memory = echo_memory_size(&r->config);
@@ -227,16 +231,15 @@ static bool of_listener(enum echo_op op)
 	       op == ECHO_OP_UNLISTEN;
 }
 
-static bool take_step(struct recording *r, const uint8_t *record, uint8_t tag,
+static bool take_step(struct recording *r, const uint8_t *record, unsigned op, unsigned outcome,
 		      struct record_step *step)
 {
 	struct echo_action *action = &step->action;
 
-	*action = (struct echo_action){ .op = (enum echo_op)(tag & 15),
-					.handle = -1,
-					.timeout_ms = -1 };
-	step->result =
-		(struct echo_result){ .outcome = (enum echo_outcome)(tag >> 4), .handle = -1 };
+	*action = (struct echo_action){
+		.op = (enum echo_op)op, .handle = -1, .pipe = -1, .timeout_ms = -1
+	};
+	step->result = (struct echo_result){ .outcome = (enum echo_outcome)outcome, .handle = -1 };
 	if (step->result.outcome < ECHO_DONE || step->result.outcome > ECHO_FAILED)
 		return wrong(r, record, "an outcome that there is not");
 	if (action->op == ECHO_OP_WAIT)
@@ -249,13 +252,13 @@ static bool take_step(struct recording *r, const uint8_t *record, uint8_t tag,
 enum record_outcome recording_next(struct recording *r, struct record_step *step)
 {
 	const uint8_t *record;
-	uint8_t tag;
+	unsigned op, outcome;
 
 	if (r->error != NULL || (r->record == r->records_end && !open_frame(r)))
 		return RECORD_WRONG;
 	record = r->record;
-	tag = *r->record++;
-	if ((tag & 15) == 0)
-		return take_end(r, record, tag >> 4) ? RECORD_END : RECORD_WRONG;
-	return take_step(r, record, tag, step) ? RECORD_STEP : RECORD_WRONG;
+	tag_get(*r->record++, &op, &outcome);
+	if (op == 0)
+		return take_end(r, record, outcome) ? RECORD_END : RECORD_WRONG;
+	return take_step(r, record, op, outcome, step) ? RECORD_STEP : RECORD_WRONG;
 }

@@ -1,6 +1,8 @@
 /* Records, as they are written. */
 #include "record.h"
 
+#include "../steps/tag.h"
+
 struct room {
 	uint8_t *at, *end;
 	bool full;
@@ -59,6 +61,7 @@ size_t record_put_head(uint8_t *bytes, size_t room, const struct echo_config *c,
 	put(&r, c->retry_max_ms);
 	put(&r, c->report_ms);
 	put(&r, start_ms);
+	put(&r, c->pipes_max);
 	return taken(&r, bytes);
 }
 
@@ -87,17 +90,19 @@ static void put_wait(struct room *r, const struct echo_action *action,
 
 bool record_names(enum echo_op op)
 {
-	return op >= ECHO_OP_WATCH && op <= ECHO_OP_CLOSE;
+	return (op >= ECHO_OP_WATCH && op <= ECHO_OP_CLOSE) || op >= ECHO_OP_FILL;
 }
 
 bool record_measures(enum echo_op op)
 {
-	return op >= ECHO_OP_READ && op <= ECHO_OP_DISCARD;
+	return (op >= ECHO_OP_READ && op <= ECHO_OP_DISCARD) || op >= ECHO_OP_FILL;
 }
 
 _Static_assert(ECHO_OP_WATCH + 1 == ECHO_OP_READ && ECHO_OP_READ + 4 == ECHO_OP_DISCARD &&
 		       ECHO_OP_DISCARD + 1 == ECHO_OP_UNACKED &&
-		       ECHO_OP_UNACKED + 2 == ECHO_OP_CLOSE,
+		       ECHO_OP_UNACKED + 2 == ECHO_OP_CLOSE &&
+		       ECHO_OP_CLOSE + 1 == ECHO_OP_REPORT && ECHO_OP_REPORT + 1 == ECHO_OP_FILL &&
+		       ECHO_OP_FILL + 3 == ECHO_OP_COUNT,
 	       "actions on connections stand together");
 
 bool record_counts(enum echo_op op, enum echo_outcome outcome)
@@ -107,10 +112,8 @@ bool record_counts(enum echo_op op, enum echo_outcome outcome)
 
 static void put_tag(struct room *r, unsigned op, unsigned outcome)
 {
-	put_byte(r, (uint8_t)(op | outcome << 4));
+	put_byte(r, tag_put(op, outcome));
 }
-
-_Static_assert(ECHO_OP_COUNT == 16, "an operation fits four bits");
 
 size_t record_put(uint8_t *bytes, size_t room, const struct echo_action *action,
 		  const struct echo_result *result, uint64_t *now_ms)

@@ -17,18 +17,20 @@
  *	           only.)
  *
  * Numbers are LEB128 (7 bits a byte, the low ones first, 0x80: more follow). A configuration is the
- * fields of struct echo_config in their order, then the clock at the start. A record is
+ * fields of struct echo_config in their order, but for pipes_max, then the clock at the start, and
+ * then pipes_max, which may be missing: 0. A record is
  *
- *	byte       the operation in the low four bits, the outcome in the high four
+ *	byte       the operation and the outcome (steps/tag.h)
  *	WAIT:      timeout plus one; most events; requests; milliseconds since the last wait, folded
  *	           (0, -1, 1, -2 are 0, 1, 2, 3); count of events; each event: slot plus one (the
  *	           listener: 0); of a connection its generation; readiness
- *	WATCH, READ, PEEK, WRITE, CONSUME, DISCARD, UNACKED, SHUTDOWN, CLOSE: slot, generation, then
- *	READ, PEEK, WRITE, CONSUME, DISCARD: length; if DONE, count
+ *	WATCH, READ, PEEK, WRITE, CONSUME, DISCARD, UNACKED, SHUTDOWN, CLOSE, FILL, EMPTY, PURGE:
+ *	           slot, generation, then
+ *	READ, PEEK, WRITE, CONSUME, DISCARD, FILL, EMPTY, PURGE: length; if DONE, count
  *	UNACKED:   if DONE, count
  *	CLOSE:     reason
  *
- * and where the operation is 0, the mark at the end: enum record_end in the high four bits, and
+ * and where the operation is 0, the mark at the end: enum record_end as its outcome, and
  * after RECORD_STOPPED how the engine ended (enum echo_ending).
  */
 #ifndef EPOLL_ECHO_RECORD_RECORD_H

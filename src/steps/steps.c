@@ -1,5 +1,7 @@
 #include "steps.h"
 
+#include "tag.h"
+
 /* Readiness in one byte, lowest bit first. */
 static const uint32_t readiness_bits[8] = { ECHO_IN,  ECHO_OUT, ECHO_RDHUP,    ECHO_PRI,
 					    ECHO_ERR, ECHO_HUP, STEPS_STRANGE, 0 };
@@ -78,6 +80,7 @@ void steps_limit(struct echo_config *c)
 	limit(&c->buffers_max, 0, STEPS_BUFFERS_MAX);
 	limit(&c->buffer_size, 1, STEPS_BUFFER_SIZE_MAX);
 	limit(&c->buffers_max, 0, STEPS_POOL_BYTES_MAX / c->buffer_size);
+	limit(&c->pipes_max, 0, STEPS_PIPES_MAX);
 	limit(&c->turn_bytes, 1, ECHO_BUDGET_LIMIT);
 	limit(&c->round_bytes, 1, ECHO_BUDGET_LIMIT);
 	limit(&c->backlog_max, 1, ECHO_BACKLOG_LIMIT);
@@ -98,12 +101,12 @@ bool steps_open(struct steps *s, const uint8_t *bytes, size_t size, struct echo_
 	if (!take_byte(s, &version) || version != STEPS_VERSION)
 		return false;
 	if (!take_u32(s, &c->connections_max) || !take_u32(s, &c->buffers_max) ||
-	    !take_u32(s, &c->buffer_size) || !take_u32(s, &c->turn_bytes) ||
-	    !take_u32(s, &c->round_bytes) || !take_u32(s, &c->backlog_max) ||
-	    !take_u32(s, &c->events_max) || !take_u32(s, &c->generation_bits) ||
-	    !take(s, &c->idle_ms) || !take(s, &c->drain_ms) || !take(s, &c->quiet_ms) ||
-	    !take(s, &c->retry_min_ms) || !take(s, &c->retry_max_ms) || !take(s, &c->report_ms) ||
-	    !take(s, start_ms))
+	    !take_u32(s, &c->buffer_size) || !take_u32(s, &c->pipes_max) ||
+	    !take_u32(s, &c->turn_bytes) || !take_u32(s, &c->round_bytes) ||
+	    !take_u32(s, &c->backlog_max) || !take_u32(s, &c->events_max) ||
+	    !take_u32(s, &c->generation_bits) || !take(s, &c->idle_ms) || !take(s, &c->drain_ms) ||
+	    !take(s, &c->quiet_ms) || !take(s, &c->retry_min_ms) || !take(s, &c->retry_max_ms) ||
+	    !take(s, &c->report_ms) || !take(s, start_ms))
 		return false;
 	steps_limit(c);
 	return true;
@@ -144,17 +147,20 @@ bool steps_counts(enum echo_op op, enum echo_outcome outcome)
 {
 	return outcome == ECHO_DONE &&
 	       (op == ECHO_OP_READ || op == ECHO_OP_PEEK || op == ECHO_OP_WRITE ||
-		op == ECHO_OP_CONSUME || op == ECHO_OP_DISCARD || op == ECHO_OP_UNACKED);
+		op == ECHO_OP_CONSUME || op == ECHO_OP_DISCARD || op == ECHO_OP_UNACKED ||
+		op == ECHO_OP_FILL || op == ECHO_OP_EMPTY || op == ECHO_OP_PURGE);
 }
 
 bool steps_next(struct steps *s, struct step *step)
 {
+	unsigned op, outcome;
 	uint8_t byte;
 
 	if (!take_byte(s, &byte))
 		return false;
-	step->op = (enum echo_op)(byte & 15);
-	step->outcome = (enum echo_outcome)(byte >> 4);
+	tag_get(byte, &op, &outcome);
+	step->op = (enum echo_op)op;
+	step->outcome = (enum echo_outcome)outcome;
 	if (step->op == ECHO_OP_NONE)
 		step->op = ECHO_OP_WAIT;
 	if (step->outcome < ECHO_DONE || step->outcome > ECHO_FAILED)
@@ -167,8 +173,6 @@ bool steps_next(struct steps *s, struct step *step)
 		return take_wait(s, step);
 	return !steps_counts(step->op, step->outcome) || take_u32(s, &step->count);
 }
-
-_Static_assert(ECHO_OP_COUNT == 16, "an operation fits four bits");
 
 struct room {
 	uint8_t *at, *end;
@@ -216,6 +220,7 @@ size_t steps_put_head(uint8_t *bytes, size_t room, const struct echo_config *c, 
 	put(&r, c->connections_max);
 	put(&r, c->buffers_max);
 	put(&r, c->buffer_size);
+	put(&r, c->pipes_max);
 	put(&r, c->turn_bytes);
 	put(&r, c->round_bytes);
 	put(&r, c->backlog_max);
@@ -235,7 +240,7 @@ size_t steps_put(uint8_t *bytes, size_t room, const struct step *step)
 {
 	struct room r = { bytes, bytes + room, false };
 
-	put_byte(&r, (uint8_t)((unsigned)step->op | (unsigned)step->outcome << 4));
+	put_byte(&r, tag_put((unsigned)step->op, (unsigned)step->outcome));
 	if (step->op == ECHO_OP_WAIT) {
 		put_folded(&r, step->passed_ms);
 		put(&r, (uint64_t)step->events_count << 3 | step->requests);

@@ -12,13 +12,13 @@
  * clock at the start, then the steps. Numbers are LEB128 (7 bits a byte, the low ones first, 0x80:
  * more follow), those with a sign are folded (0, -1, 1, -2 are 0, 1, 2, 3). A step is
  *
- *	byte     the operation in the low four bits, the outcome in the high four
+ *	byte     the operation and the outcome (tag.h)
  *	WAIT:    folded number    milliseconds since the last wait
  *	         number           requests in the low three bits, above them the count of events
  *	         each event:      STEPS_WHOM_* or the number of a connection, then a byte for the
  *	                          readiness; STEPS_WHOM_TOKEN is followed by a number, the token,
  *	                          first
- *	READ, PEEK, WRITE, CONSUME, DISCARD and UNACKED that are DONE:
+ *	READ, PEEK, WRITE, CONSUME, DISCARD, FILL, EMPTY, PURGE and UNACKED that are DONE:
  *	         number           bytes; 0: all that were asked for (UNACKED: none)
  *
  * Every string of bytes that opens with STEPS_VERSION and is as long as a configuration is a run:
@@ -31,13 +31,14 @@
 #include "../core/echo.h"
 
 enum {
-	STEPS_VERSION = 1,
+	STEPS_VERSION = 2,
 	STEPS_EVENTS_MAX = 64,   /* of a wait */
 	STEPS_ACCEPTS_MAX = 256, /* connections in one run */
 
 	/* What a run may ask for; together they bound its memory. */
 	STEPS_CONNECTIONS_MAX = 64, /* slots */
 	STEPS_BUFFERS_MAX = 64,
+	STEPS_PIPES_MAX = 64,
 	STEPS_BUFFER_SIZE_MAX = 65536,
 	STEPS_POOL_BYTES_MAX = 1 << 20 /* fewer buffers, where they would exceed it */
 };
@@ -91,7 +92,7 @@ size_t steps_put(uint8_t *bytes, size_t room, const struct step *step);
 void steps_limit(struct echo_config *config);
 
 enum {
-	STEPS_HEAD_MAX = 1 + 15 * 10,
+	STEPS_HEAD_MAX = 1 + 16 * 10,
 	STEPS_STEP_MAX = 1 + 10 + 10 + STEPS_EVENTS_MAX * 12 /* bytes of one step, at most */
 };
 

@@ -16,6 +16,7 @@ const struct steps_field steps_fields[STEPS_FIELDS_COUNT] = {
 	[STEPS_FIELD_BUFFERS] = NARROW("buffers", buffers_max, 0, STEPS_BUFFERS_MAX, 4),
 	[STEPS_FIELD_BUFFER_SIZE] =
 		NARROW("buffer-size", buffer_size, 1, STEPS_BUFFER_SIZE_MAX, 64),
+	NARROW("pipes", pipes_max, 0, STEPS_PIPES_MAX, 0),
 	NARROW("turn-bytes", turn_bytes, 1, ECHO_BUDGET_LIMIT, 16384),
 	NARROW("round-bytes", round_bytes, 1, ECHO_BUDGET_LIMIT, 65536),
 	NARROW("backlog", backlog_max, 1, ECHO_BACKLOG_LIMIT, 8),

@@ -21,9 +21,9 @@ struct steps_field {
 enum {
 	STEPS_FIELD_BUFFERS = 1, /* those that limit each other */
 	STEPS_FIELD_BUFFER_SIZE = 2,
-	STEPS_FIELD_RETRY_MIN = 11,
-	STEPS_FIELD_RETRY_MAX = 12,
-	STEPS_FIELDS_COUNT = 15
+	STEPS_FIELD_RETRY_MIN = 12,
+	STEPS_FIELD_RETRY_MAX = 13,
+	STEPS_FIELDS_COUNT = 16
 };
 extern const struct steps_field steps_fields[STEPS_FIELDS_COUNT];
 
