@@ -53,6 +53,7 @@ static void check_limits(const struct options *o)
 	CHECK(o->backlog >= 1 && o->backlog <= OPTIONS_BACKLOG_LIMIT, "options-limits");
 	CHECK(o->connections_max <= OPTIONS_CONNECTIONS_LIMIT, "options-limits");
 	CHECK(o->threads >= 1 && o->threads <= OPTIONS_THREADS_LIMIT, "options-limits");
+	CHECK(o->pipes <= OPTIONS_PIPES_LIMIT, "options-limits");
 	CHECK(o->memory >= 1, "options-limits");
 	CHECK(o->idle_ms <= DAY_MS && o->drain_ms <= DAY_MS && o->stats_ms <= DAY_MS,
 	      "options-limits");
@@ -85,6 +86,7 @@ static void check_value(char *text)
 	CHECK_VALUE("backlog", backlog, reread_number(text, 1, 65535, &n));
 	CHECK_VALUE("max-connections", connections_max, reread_number(text, 1, 65536, &n));
 	CHECK_VALUE("threads", threads, reread_number(text, 1, 64, &n));
+	CHECK_VALUE("pipes", pipes, reread_number(text, 0, 64, &n));
 	CHECK_VALUE("memory", memory, reread_size(text, &n));
 	CHECK_VALUE("idle-timeout", idle_ms, reread_seconds(text, &n));
 	CHECK_VALUE("drain-timeout", drain_ms, reread_seconds(text, &n));
@@ -101,9 +103,9 @@ static bool same(const struct options *a, const struct options *b)
 {
 	return a->address == b->address && a->port == b->port && a->backlog == b->backlog &&
 	       a->connections_max == b->connections_max && a->threads == b->threads &&
-	       a->memory == b->memory && a->idle_ms == b->idle_ms && a->drain_ms == b->drain_ms &&
-	       a->stats_ms == b->stats_ms && a->record == b->record && a->verbose == b->verbose &&
-	       a->json == b->json;
+	       a->pipes == b->pipes && a->memory == b->memory && a->idle_ms == b->idle_ms &&
+	       a->drain_ms == b->drain_ms && a->stats_ms == b->stats_ms && a->record == b->record &&
+	       a->verbose == b->verbose && a->json == b->json;
 }
 
 /* Of a process each of whose threads has so many of them. */
@@ -116,7 +118,16 @@ static uint64_t memory_of(const struct options *o, struct echo_config config, ui
 	config.buffers_max = buffers;
 	if (o->threads > 1)
 		process += o->threads * (uint64_t)BUDGET_THREAD;
+	process += o->threads * (uint64_t)config.pipes_max * config.buffer_size;
 	return process + o->threads * (uint64_t)echo_memory_size(&config);
+}
+
+/* The same with nothing that is only for speed: no buffers, no pipes. */
+static uint64_t least_memory(const struct options *o, struct echo_config config,
+			     uint32_t connections)
+{
+	config.pipes_max = 0;
+	return memory_of(o, config, connections, 0);
 }
 
 /* Connections of the first thread, which has the most: the least that there may be. */
@@ -132,8 +143,8 @@ static uint32_t least_of(const struct options *o)
 static void check_default(const struct options *o, uint64_t descriptors,
 			  const struct echo_config *c)
 {
-	uint64_t most = descriptors < OPTIONS_CONNECTIONS_LIMIT ? descriptors
-								: OPTIONS_CONNECTIONS_LIMIT;
+	uint64_t left = descriptors - 2 * (uint64_t)o->threads * c->pipes_max;
+	uint64_t most = left < OPTIONS_CONNECTIONS_LIMIT ? left : OPTIONS_CONNECTIONS_LIMIT;
 	uint64_t one = memory_of(o, *c, 1, 0);
 
 	CHECK(c->connections_max == most / o->threads ||
@@ -141,10 +152,29 @@ static void check_default(const struct options *o, uint64_t descriptors,
 	      "budget-default");
 }
 
+/* Whether so many in each thread stay within the wish, within a sixteenth of what the least leaves
+ * of memory and of all descriptors, and leave each promised connection its descriptor. */
+static bool pipes_fit(const struct options *o, uint64_t descriptors, const struct echo_config *c,
+		      uint64_t pipes)
+{
+	uint64_t all = pipes * o->threads;
+	uint64_t left = o->memory - least_memory(o, *c, least_of(o));
+
+	return all <= o->pipes && all * c->buffer_size <= left / 16 &&
+	       2 * all <= descriptors / 16 && 2 * all <= descriptors - o->connections_max;
+}
+
+/* ECHO-165: as many as fit. */
+static void check_pipes(const struct options *o, uint64_t descriptors, const struct echo_config *c)
+{
+	CHECK(pipes_fit(o, descriptors, c, c->pipes_max), "budget-pipes");
+	CHECK(!pipes_fit(o, descriptors, c, c->pipes_max + 1), "budget-pipes-waste");
+}
+
 /* The threads' shares make the whole, differ by one at most, and need no more than the first. */
 static void check_shares(const struct options *o, uint64_t descriptors, const struct echo_config *c)
 {
-	uint64_t sum = 0;
+	uint64_t sum = 0, pipes = 0;
 
 	for (uint32_t i = 0; i < o->threads; i++) {
 		struct echo_config own = budget_share(o, c, i);
@@ -155,8 +185,9 @@ static void check_shares(const struct options *o, uint64_t descriptors, const st
 		CHECK(own.buffers_max <= own.connections_max && own.buffers_max <= c->buffers_max,
 		      "budget-shares");
 		sum += own.connections_max;
+		pipes += own.pipes_max;
 	}
-	CHECK(sum <= descriptors && sum <= OPTIONS_CONNECTIONS_LIMIT, "budget-shares");
+	CHECK(sum + 2 * pipes <= descriptors && sum <= OPTIONS_CONNECTIONS_LIMIT, "budget-shares");
 	CHECK(o->connections_max == 0 || sum == o->connections_max, "budget-shares");
 }
 
@@ -172,7 +203,7 @@ static void check_plan(const struct options *o, uint64_t descriptors)
 
 	memset(error, 'x', sizeof(error));
 	planned = budget_plan(o, descriptors, &c, error);
-	CHECK(planned == (memory_of(o, c, least, 0) <= o->memory && all <= descriptors &&
+	CHECK(planned == (least_memory(o, c, least) <= o->memory && all <= descriptors &&
 			  all >= o->threads),
 	      "budget-fits");
 	if (!planned) {
@@ -186,6 +217,7 @@ static void check_plan(const struct options *o, uint64_t descriptors)
 	CHECK(o->connections_max == 0 || c.connections_max == least, "budget-connections");
 	if (o->connections_max == 0)
 		check_default(o, descriptors, &c);
+	check_pipes(o, descriptors, &c);
 	check_shares(o, descriptors, &c);
 	CHECK(c.buffers_max <= c.connections_max, "budget-buffers");
 	CHECK(c.buffers_max == c.connections_max ||
@@ -206,7 +238,7 @@ static void check_exact(const struct options *o, uint64_t descriptors)
 	if (!budget_plan(&exact, descriptors, &c, error))
 		return;
 	for (uint32_t n = least_of(o); n <= OPTIONS_CONNECTIONS_LIMIT; n *= 16) {
-		exact.memory = memory_of(o, c, n, 0);
+		exact.memory = least_memory(o, c, n);
 		check_plan(&exact, descriptors);
 		exact.memory--;
 		check_plan(&exact, descriptors);
