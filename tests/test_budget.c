@@ -35,7 +35,7 @@ static uint64_t total(const struct echo_config *config)
 	size_t size = echo_memory_size(config);
 
 	assert_int_not_equal(size, 0); /* the engine takes this configuration */
-	return BUDGET_PROCESS + (uint64_t)size;
+	return BUDGET_PROCESS + (uint64_t)config->pipes_max * config->buffer_size + size;
 }
 
 static struct echo_config plan_options(const struct options *options, uint64_t descriptors)
@@ -427,6 +427,64 @@ static void threads_that_do_not_fit_are_wrong_usage(void **state)
 	assert_non_null(strstr(error, "one connection a thread"));
 }
 
+/* ECHO-165: Pipes MUST be opened before the first accept, at most `--pipes` of them: those of the
+ * wish, together with the rest within the memory. */
+static void pipes_are_those_of_the_wish(void **state)
+{
+	struct options options = options_of(64 * MIB, 0);
+	struct echo_config config;
+
+	(void)state;
+	for (options.pipes = 0; options.pipes <= OPTIONS_PIPES_LIMIT; options.pipes++) {
+		config = plan_options(&options, PLENTY);
+		assert_int_equal(config.pipes_max, options.pipes < 60 ? options.pipes : 60);
+		assert_true(total(&config) <= options.memory);
+		assert_true(total(&config) > options.memory - BUDGET_BUFFER_SIZE - SLOT_STEP);
+	}
+}
+
+/* ECHO-165: ... and fewer, down to none, where the kernel, the limit of descriptors or `--memory`
+ * leaves no room; no connection that was promised MUST be lost to them. */
+static void pipes_take_what_others_hardly_miss(void **state)
+{
+	struct options options = options_of(64 * MIB, 0);
+	struct echo_config config;
+
+	(void)state;
+	options.pipes = 16;
+	config = plan_options(&options, 1000); /* a sixteenth of them: 62 */
+	assert_int_equal(config.pipes_max, 16);
+	assert_int_equal(config.connections_max, 1000 - 16 * 2);
+	config = plan_options(&options, 100); /* 6 */
+	assert_int_equal(config.pipes_max, 3);
+	assert_int_equal(config.connections_max, 94);
+	assert_int_equal(plan_options(&options, 31).pipes_max, 0);
+	assert_int_equal(plan_options(&options, 32).pipes_max, 1);
+	options.connections_max = 995;
+	assert_int_equal(plan_options(&options, 1000).pipes_max, 2);
+	options.connections_max = 1000;
+	assert_int_equal(plan_options(&options, 1000).pipes_max, 0);
+	assert_int_equal(plan_options(&options, 1000).connections_max, 1000);
+	options.connections_max = 0;
+	options.memory = least_memory() + MIB - 1;
+	assert_int_equal(plan_options(&options, PLENTY).pipes_max, 0);
+	options.memory++;
+	assert_int_equal(plan_options(&options, PLENTY).pipes_max, 1);
+}
+
+/* ECHO-165: ... at most `--pipes` of them, of all threads. */
+static void threads_share_the_pipes(void **state)
+{
+	struct options options = options_of(64 * MIB, 0);
+
+	(void)state;
+	options.pipes = 16;
+	options.threads = 3;
+	assert_int_equal(plan_options(&options, PLENTY).pipes_max, 5);
+	options.threads = 17;
+	assert_int_equal(plan_options(&options, PLENTY).pipes_max, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -446,6 +504,9 @@ int main(void)
 		cmocka_unit_test(threads_share_a_wish),
 		cmocka_unit_test(threads_share_what_there_is),
 		cmocka_unit_test(threads_that_do_not_fit_are_wrong_usage),
+		cmocka_unit_test(pipes_are_those_of_the_wish),
+		cmocka_unit_test(pipes_take_what_others_hardly_miss),
+		cmocka_unit_test(threads_share_the_pipes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -146,9 +146,12 @@ static void every_option_is_understood(void **state)
 		assert_true(accepted(parse_way(way, "--log-format", 'l', "json")).json);
 		assert_false(accepted(parse_way(way, "--log-format", 'l', "text")).json);
 	}
-	for (int way = 0; way < WAYS; way++)
+	for (int way = 0; way < WAYS; way++) {
 		assert_int_equal(accepted(parse_way(way, "--threads", 't', "8")).threads, 8);
+		assert_int_equal(accepted(parse_way(way, "--pipes", 'P', "8")).pipes, 8);
+	}
 	assert_int_equal(accepted(PARSE("--port", "1")).threads, 1);
+	assert_int_equal(accepted(PARSE("--port", "1")).pipes, 16);
 	assert_true(accepted(PARSE("--verbose")).verbose);
 	assert_true(accepted(PARSE("-v")).verbose);
 }
@@ -190,6 +193,9 @@ static void a_wrong_number_is_refused(void **state)
 		check_refused("--max-connections", 'c', values[i]);
 		check_refused("--threads", 't', values[i]);
 	}
+	for (size_t i = 1; i < sizeof(values) / sizeof(values[0]); i++)
+		check_refused("--pipes", 'P', values[i]);
+	check_refused("--pipes", 'P', "65");
 	check_refused("--threads", 't', "65");
 	check_refused("--backlog", 'b', "65536");
 	check_refused("--max-connections", 'c', "65537");
@@ -197,6 +203,8 @@ static void a_wrong_number_is_refused(void **state)
 	assert_int_equal(accepted(PARSE("--backlog", "1")).backlog, 1);
 	assert_int_equal(accepted(PARSE("--max-connections", "1")).connections_max, 1);
 	assert_int_equal(accepted(PARSE("--threads", "64")).threads, OPTIONS_THREADS_LIMIT);
+	assert_int_equal(accepted(PARSE("--pipes", "64")).pipes, OPTIONS_PIPES_LIMIT);
+	assert_int_equal(accepted(PARSE("--pipes", "0")).pipes, 0);
 }
 
 /* ECHO-158: ... pairs that do not fit MUST be wrong usage: a recording is the run of one engine. */
@@ -423,7 +431,7 @@ static void a_missing_value_is_told(void **state)
 		{ "--address", "-a" },         { "--port", "-p" },       { "--backlog", "-b" },
 		{ "--max-connections", "-c" }, { "--memory", "-m" },     { "--idle-timeout", "-i" },
 		{ "--drain-timeout", "-d" },   { "--log-format", "-l" }, { "--stats", "-s" },
-		{ "--record", "-r" },          { "--threads", "-t" },
+		{ "--record", "-r" },          { "--threads", "-t" },    { "--pipes", "-P" },
 	};
 
 	(void)state;
@@ -516,7 +524,7 @@ static void the_help_names_every_option(void **state)
 		"  -c, --max-connections N ", "  -m, --memory SIZE ", "  -i, --idle-timeout S ",
 		"  -d, --drain-timeout S ",   "  -v, --verbose ",     "  -l, --log-format FORMAT ",
 		"  -s, --stats S ",           "  -r, --record FILE ", "  -h, --help ",
-		"  -V, --version ",           "  -t, --threads N ",
+		"  -V, --version ",           "  -t, --threads N ",   "  -P, --pipes N ",
 	};
 
 	(void)state;
