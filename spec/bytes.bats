@@ -108,6 +108,23 @@ teardown_file() { release_server; }
 	END
 }
 
+@test "ECHO-4: urgent marks in the middle of a long stream" {
+	scenario <<-'END'
+	connect a
+	echo a 4M
+	write a pattern 200K
+	urgent a "?"
+	write a "end"
+	read a -> rest
+	read a -> "?end"
+	echo a 4M
+	urgent a "!"
+	shutdown a WR
+	read a -> "!"
+	read a -> EOF
+	END
+}
+
 @test "ECHO-5: each connection gets its own bytes" {
 	scenario <<-'END'
 	connect a*100
