@@ -56,7 +56,7 @@ setup() {
 
 @test "ECHO-132: bytes that are no run, or have no lines, are told too" {
 	run -1 "$CODEC" text run.steps
-	assert_output --partial 'run.steps: no run of version 1'
+	assert_output --partial 'run.steps: no run of version 2'
 	printf 'two\nlines' >argument
 	run -1 "$CODEC" --as args text argument
 	assert_output --partial 'argument: an argument with a line break'

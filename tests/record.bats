@@ -399,7 +399,7 @@ record_hello() {
 	assert_output 2
 	fds=$(process fds "$pid")
 	end_server "$pid"
-	start_server
+	start_server --memory 8M
 	run process fds "$pid"
 	assert_output $((fds - 1))
 }
