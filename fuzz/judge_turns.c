@@ -5,22 +5,7 @@
 
 #include "oracle.h"
 
-/* What was at rest is served before what has used up a turn; but what was peeked is written. */
-void judge_order(struct world *w, struct told *served, enum echo_op op)
-{
-	bool peeked = op == ECHO_OP_WRITE && served->shown > 0;
-
-	if (!peeked && served->busy >= w->config.turn_bytes)
-		for (uint32_t i = 0; i < w->conns_used; i++) {
-			const struct told *c = &w->conns[i];
-
-			REQUIRE(c,
-				c == served || !c->open || c->sparse != SPARSE_DUE ||
-					judge_undone(c) == NULL,
-				"bulk-before-sparse");
-		}
-	served->sparse = SPARSE_NOT;
-}
+enum { BULK_PART = 4, BULK_RESTS = 4 }; /* as the engine has them: who counts as sparse (ECHO-43) */
 
 static uint64_t cost(const struct world *w, const struct echo_action *action,
 		     const struct echo_result *result)
@@ -51,9 +36,10 @@ static uint64_t turn_most(const struct world *w)
 	return w->config.turn_bytes + 2 * ((uint64_t)ECHO_CALL_COST + w->config.buffer_size);
 }
 
-/* Before somebody with work gets a turn, each other may have one in the new queue and one in the
- * old, and one more: a turn that is used up just as the round ends is over only when it comes to
- * the front again, which then goes to the end of the line (ECHO-43). */
+/* Before somebody with work gets a turn, each other may have one as a sparse one, or one as bulk
+ * before which the sparse have one together, and one more: a turn that is used up just as the round
+ * ends is over only when it comes to the front again, which then goes to the end of the line
+ * (ECHO-43). */
 static uint64_t most_of_others(const struct world *w, const struct told *c)
 {
 	const struct echo_config *config = &w->config;
@@ -77,6 +63,20 @@ static void judge_starved(const struct world *w, struct told *c, const struct to
 	REQUIRE(c, c->starved <= most_of_others(w, c), "starved");
 }
 
+/* Who took little in its last turns waits for a turn of a bulk one, and for one more for each that
+ * the others have taken. Bulk is, in any case, who has used up a turn and still has work. */
+static void judge_sparse(const struct world *w, struct told *c, bool bulk, uint64_t spent)
+{
+	if (c->sparse != SPARSE_DUE || c->bulk > 0)
+		return;
+	if (bulk)
+		c->bulk_first += spent;
+	else
+		c->rest_first += spent;
+	REQUIRE(c, c->bulk_first <= (1 + c->rest_first / w->config.turn_bytes) * turn_most(w),
+		"bulk-before-sparse");
+}
+
 /* The same of the listener, while somebody could be accepted; all who are open may be ahead of
  * it. */
 static void judge_listener_starved(struct world *w, const struct told *served, uint64_t spent)
@@ -89,6 +89,16 @@ static void judge_listener_starved(struct world *w, const struct told *served, u
 	      "listener-starved");
 }
 
+static void rested(const struct world *w, struct told *c)
+{
+	if (c->given > w->config.turn_bytes / BULK_PART)
+		c->bulk = BULK_RESTS;
+	else if (c->given > 0 && c->bulk > 0)
+		c->bulk--;
+	c->given = 0;
+	c->sparse = SPARSE_RESTED;
+}
+
 /* Who has no work has left the queues at the latest when another has had three turns. */
 static void judge_resting(const struct world *w, struct told *c, const struct told *served,
 			  uint64_t spent)
@@ -96,15 +106,25 @@ static void judge_resting(const struct world *w, struct told *c, const struct to
 	c->rival_spent = served == c->rival ? c->rival_spent + spent : spent;
 	c->rival = served;
 	if (served != NULL && c->rival_spent > 3 * turn_most(w))
-		c->sparse = SPARSE_RESTED;
+		rested(w, c);
 }
 
-void judge_spent(struct world *w, const struct told *served, const struct echo_action *action,
+static void judge_served(struct told *c, uint64_t spent)
+{
+	c->given += spent;
+	c->sparse = SPARSE_NOT;
+	c->bulk_first = c->rest_first = 0;
+}
+
+void judge_spent(struct world *w, struct told *served, const struct echo_action *action,
 		 const struct echo_result *result)
 {
 	bool accepted = action->op == ECHO_OP_ACCEPT && result->outcome == ECHO_DONE;
+	bool bulk = served != NULL && served->busy >= w->config.turn_bytes;
 	uint64_t spent = cost(w, action, result);
 
+	if (served != NULL)
+		judge_served(served, spent);
 	w->round += spent;
 	judge_round(w);
 	judge_listener_starved(w, served, spent);
@@ -122,6 +142,7 @@ void judge_spent(struct world *w, const struct told *served, const struct echo_a
 			judge_resting(w, c, served, spent);
 		if (works && c != served) {
 			judge_starved(w, c, served, accepted, spent);
+			judge_sparse(w, c, bulk, spent);
 		} else {
 			c->starved = c->ahead = c->newcomers = 0;
 			c->listener_ahead = false;
@@ -133,7 +154,7 @@ void judge_spent(struct world *w, const struct told *served, const struct echo_a
 void judge_rested(struct world *w)
 {
 	for (uint32_t i = 0; i < w->conns_used; i++) {
-		w->conns[i].sparse = SPARSE_RESTED;
+		rested(w, &w->conns[i]);
 		w->conns[i].busy = 0;
 	}
 }

@@ -157,14 +157,13 @@ static void judge_before(struct world *w, struct told *c, const struct echo_acti
 		CHECK(w->report_due, "report-unasked");
 	} else if (c != NULL) {
 		judge_action(w, c, action);
-		judge_order(w, c, action->op);
 	} else {
 		judge_listener(w, action);
 	}
 }
 
 /* After: what it has cost, and what holds now. */
-static void judge_after(struct world *w, const struct told *c, const struct echo_action *action,
+static void judge_after(struct world *w, struct told *c, const struct echo_action *action,
 			const struct echo_result *result)
 {
 	if (action->op == ECHO_OP_WAIT) {

@@ -71,6 +71,10 @@ struct told {
 
 	/* Turns (judge_turns.c). */
 	uint64_t starved, busy;
+	uint64_t given;      /* since it rested */
+	uint32_t bulk;       /* rests, after having taken little, until it is sparse */
+	uint64_t bulk_first; /* what bulk ones took while it was due, */
+	uint64_t rest_first; /* and what all the others did */
 	uint64_t ahead;      /* who was served while it waits: a bit for each handle, */
 	uint32_t newcomers;  /* who was accepted meanwhile, */
 	bool listener_ahead; /* and whether the listener was served */
@@ -187,8 +191,7 @@ void judge_action(const struct world *w, const struct told *c, const struct echo
 void judge_listener(struct world *w, const struct echo_action *action);
 
 /* judge_turns.c: is everybody served in turn, and no turn too long? */
-void judge_order(struct world *w, struct told *served, enum echo_op op);
-void judge_spent(struct world *w, const struct told *served, const struct echo_action *action,
+void judge_spent(struct world *w, struct told *served, const struct echo_action *action,
 		 const struct echo_result *result);
 void judge_rested(struct world *w);
 

@@ -233,72 +233,127 @@ static void calls_without_bytes_use_up_a_turn(void **state)
 	end(&s);
 }
 
-/* ECHO-43: … connections that drained within their last turn MUST be served before those that did
- * not, without starving these. */
-static void new_ones_go_before_old_ones(void **state)
+/* A turn of eight echoes, of which two are little. */
+#define LITTLE 2
+#define TURN   (8 * ECHO_COST)
+
+/* Ends with would-block, so that no work is left. */
+static void echoes_and_drains(struct script *s, int peer, int count)
+{
+	for (int i = 0; i < count; i++)
+		echoes(s, peer, "12345678");
+	expect_read(s, peer, fails(ECHO_WOULD_BLOCK));
+}
+
+/* Takes one peer to where it counts as bulk and is in the middle of a turn, and begins a round. */
+static void flood(struct script *s, int peer)
+{
+	ready(s, peer, TRAFFIC);
+	while (script_next(s).op != ECHO_OP_WAIT)
+		echoes(s, peer, "12345678");
+}
+
+/* ECHO-43: … connections that took little in their last turns MUST be served before those that took
+ * much, without starving these. */
+static void sparse_ones_go_before_bulk(void **state)
 {
 	struct script s;
 
 	(void)state;
-	connect_three(&s, ECHO_COST, 2 * ECHO_COST);
-	s_wait(&s, event_for(&s, 0, TRAFFIC), event_for(&s, 1, TRAFFIC));
-	echoes(&s, 0, "12345678");
-	echoes(&s, 1, "12345678");
-	expect_busy(&s);
-
-	ready(&s, 2, TRAFFIC); /* comes last, and is served first */
-	expect_read(&s, 2, returns("x"));
-	expect_write(&s, 2, "x", took(1));
+	connect_three(&s, TURN, 10 * ECHO_COST);
+	flood(&s, 0);
+	ready(&s, 1, TRAFFIC); /* comes last, and is served first */
+	echoes_and_drains(&s, 1, 1);
 	echoes(&s, 0, "12345678");
 	end(&s);
 }
 
-/* ECHO-43: as above: one that drained passes through the old queue before it is new again, so that
- * whoever is always quick to come back does not starve the others. */
-static void a_quick_one_does_not_starve_the_old(void **state)
+/* ECHO-43: as above: whoever is always quick to come back does not starve the others: these have a
+ * turn after each turn's worth that the quick ones take. */
+static void a_quick_one_does_not_starve_bulk(void **state)
 {
+	int served = 0, quick = 0, between = 0;
 	struct script s;
-	int served = 0;
 
 	(void)state;
-	connect_three(&s, ECHO_COST, ECHO_COST);
-	s_wait(&s, event_for(&s, 0, TRAFFIC));
-	echoes(&s, 0, "12345678");
-	expect_busy(&s);
-	for (int round = 0; round < 20; round++) {
-		ready(&s, 1, TRAFFIC);
+	connect_three(&s, TURN, 2 * ECHO_COST);
+	s_wait(&s, event_for(&s, 0, TRAFFIC), event_for(&s, 2, TRAFFIC));
+	for (int round = 0; round < 400; round++) {
 		while (script_next(&s).op != ECHO_OP_WAIT) {
-			bool bulk = script_next(&s).handle == s.connections[0].handle;
+			bool bulk = script_next(&s).handle != s.connections[1].handle;
+			int peer = script_next(&s).handle == s.connections[0].handle ? 0
+				   : bulk                                            ? 2
+										     : 1;
 
 			served += bulk;
+			quick += !bulk;
+			between = bulk ? 0 : between + 1;
+			assert_in_range(between, 0, 2 * (8 + LITTLE));
 			if (script_next(&s).op == ECHO_OP_READ)
-				expect_read(&s, !bulk, returns(bulk ? "12345678" : "1"));
+				expect_read(&s, peer, returns(bulk ? "12345678" : "1"));
 			else
-				expect_op(&s, !bulk, ECHO_OP_WRITE, took(bulk ? 8 : 1));
+				expect_op(&s, peer, ECHO_OP_WRITE, took(bulk ? 8 : 1));
 		}
+		ready(&s, 1, TRAFFIC);
 	}
-	assert_true(served >= 10);
+	assert_true(served >= 300);
+	assert_true(quick >= 300);
 	end(&s);
 }
 
-/* ECHO-43: as above, step by step. */
-static void one_that_drained_passes_through_the_old_queue(void **state)
+/* ECHO-45: A connection that takes much before it drains MUST NOT go before those that take
+ * little … */
+static void a_flood_that_drains_is_bulk(void **state)
 {
 	struct script s;
 
 	(void)state;
-	connect_three(&s, ECHO_COST, ECHO_COST);
-	s_wait(&s, event_for(&s, 0, TRAFFIC));
-	echoes(&s, 0, "12345678"); /* 0 is old from here on */
-	ready(&s, 1, TRAFFIC);
-	echoes(&s, 1, "1"); /* 1 was new, and drained: it waits behind 0 */
-	expect_read(&s, 0, returns("12345678"));
-	expect_busy(&s);
-	ready(&s, 1, TRAFFIC);
-	expect_write(&s, 0, "12345678", took(8));
-	expect_read(&s, 1, returns("1"));
-	expect_read(&s, 0, returns("12345678")); /* 1 came back with what was left of its turn */
-	expect_busy(&s);
+	connect_three(&s, TURN, 1 << 20);
+	ready(&s, 0, TRAFFIC);
+	echoes_and_drains(&s, 0, LITTLE + 1);
+	s_wait(&s, event_for(&s, 0, TRAFFIC), event_for(&s, 1, TRAFFIC), event_for(&s, 2, TRAFFIC));
+	echoes_and_drains(&s, 1, 1);
+	echoes_and_drains(&s, 2, LITTLE - 1);
+	echoes_and_drains(&s, 0, LITTLE + 1);
+	expect_idle(&s);
+	end(&s);
+}
+
+/* ECHO-45: as above, in as many turns as it likes. */
+static void a_flood_that_ends_with_little_is_bulk(void **state)
+{
+	struct script s;
+
+	(void)state;
+	connect_three(&s, TURN, 1 << 20);
+	ready(&s, 0, TRAFFIC);
+	echoes_and_drains(&s, 0, 8 + 1);
+	s_wait(&s, event_for(&s, 0, TRAFFIC), event_for(&s, 1, TRAFFIC));
+	echoes_and_drains(&s, 1, 1);
+	echoes_and_drains(&s, 0, 1);
+	expect_idle(&s);
+	end(&s);
+}
+
+/* ECHO-45: … it MUST be one of these again after four turns in a row in which it took little. */
+static void four_turns_of_little_make_it_sparse(void **state)
+{
+	struct script s;
+
+	(void)state;
+	connect_three(&s, TURN, 1 << 20);
+	for (int little = 0; little <= 4; little++) {
+		ready(&s, 0, TRAFFIC);
+		echoes_and_drains(&s, 0, LITTLE + 1);
+		for (int i = 0; i < little; i++) {
+			ready(&s, 0, TRAFFIC);
+			echoes_and_drains(&s, 0, LITTLE - 1);
+		}
+		s_wait(&s, event_for(&s, 0, TRAFFIC), event_for(&s, 1, TRAFFIC));
+		echoes_and_drains(&s, little == 4 ? 0 : 1, 1);
+		echoes_and_drains(&s, little == 4 ? 1 : 0, 1);
+		expect_idle(&s);
+	}
 	end(&s);
 }
 
@@ -374,10 +429,10 @@ static void traffic_goes_on_among_accepts(void **state)
 	begin(&s, config);
 	connect_one(&s);
 	s_wait(&s, incoming(), event_for(&s, 0, TRAFFIC));
+	echoes(&s, 0, "hello"); /* before the listener, which has taken much */
 	expect_accept(&s);
-	expect_accept(&s);
-	echoes(&s, 0, "hello"); /* before those that are new, and before more of them */
 	expect_watch(&s, 1, done());
+	expect_accept(&s);
 	expect_watch(&s, 2, done());
 	for (int round = 0; round < 10; round++) {
 		first = s.connected;
@@ -454,9 +509,11 @@ int main(void)
 		cmocka_unit_test(floods_take_turns),
 		cmocka_unit_test(a_turn_ends_with_its_budget),
 		cmocka_unit_test(calls_without_bytes_use_up_a_turn),
-		cmocka_unit_test(new_ones_go_before_old_ones),
-		cmocka_unit_test(a_quick_one_does_not_starve_the_old),
-		cmocka_unit_test(one_that_drained_passes_through_the_old_queue),
+		cmocka_unit_test(sparse_ones_go_before_bulk),
+		cmocka_unit_test(a_quick_one_does_not_starve_bulk),
+		cmocka_unit_test(a_flood_that_drains_is_bulk),
+		cmocka_unit_test(a_flood_that_ends_with_little_is_bulk),
+		cmocka_unit_test(four_turns_of_little_make_it_sparse),
 		cmocka_unit_test(a_round_ends_with_its_budget),
 		cmocka_unit_test(accepts_are_bounded_by_the_round),
 		cmocka_unit_test(the_listener_takes_its_turn_among_floods),

@@ -70,7 +70,6 @@ static struct echo_result perform(struct world *w, const struct echo_action *act
 		if (p == NULL)
 			return result;
 		judge_action(w, p, action);
-		judge_order(w, p, action->op);
 		if (w->verdict.broken == NULL)
 			result = socket_perform(w, p, action);
 		break;

@@ -78,9 +78,13 @@ struct peer {
 	uint64_t sent_at_stop;
 	bool waits_at_stop;
 	enum echo_reason reason;
-	bool orderly;     /* closed without a reset */
-	uint64_t starved; /* what others were given while this one had work */
-	uint64_t busy;    /* what it was given in a row, without running out of work */
+	bool orderly;        /* closed without a reset */
+	uint64_t starved;    /* what others were given while this one had work */
+	uint64_t busy;       /* what it was given in a row, without running out of work */
+	uint64_t given;      /* what it was given since it rested */
+	uint32_t bulk;       /* rests, after it was given little, until it is sparse */
+	uint64_t bulk_first; /* what bulk peers were given while it was due, */
+	uint64_t rest_first; /* and what all the others were */
 	enum { SPARSE_NOT, SPARSE_RESTED, SPARSE_DUE } sparse;
 };
 
@@ -220,8 +224,8 @@ void judge_end(struct world *w);
 void judge_action(struct world *w, struct peer *p, const struct echo_action *action);
 
 /* world_judge_turns.c: is everybody served in turn, and no turn too long? */
-void judge_order(struct world *w, struct peer *served, enum echo_op op);
-void judge_spent(struct world *w, const struct peer *served, const struct echo_action *action,
+void judge_rested(const struct world *w, struct peer *p);
+void judge_spent(struct world *w, struct peer *served, const struct echo_action *action,
 		 const struct echo_result *result); /* `served`: NULL for the listener */
 
 #endif

@@ -83,8 +83,7 @@ void judge_rest(struct world *w, int32_t timeout_ms)
 
 	for (uint32_t i = 0; i < w->peers_count; i++) {
 		judge_rest_of(w, &w->peers[i]);
-		w->peers[i].sparse = SPARSE_RESTED;
-		w->peers[i].busy = 0;
+		judge_rested(w, &w->peers[i]);
 	}
 	if (!w->listening || w->listener_watched || !slots)
 		return;

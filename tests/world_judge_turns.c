@@ -5,28 +5,24 @@
 
 #include <inttypes.h>
 
+enum { BULK_PART = 4, BULK_RESTS = 4 }; /* as the engine has them: who counts as sparse */
+
 static uint64_t cost(const struct world *w, const struct echo_action *action,
 		     const struct echo_result *result);
 static void judge_round(struct world *w);
-static void judge_turns(struct world *w, const struct peer *served, uint64_t spent);
+static void judge_turns(struct world *w, struct peer *served, uint64_t spent);
 
-/* What was at rest is served before what has used up a turn; but what was peeked is written. */
-void judge_order(struct world *w, struct peer *served, enum echo_op op)
+void judge_rested(const struct world *w, struct peer *p)
 {
-	bool peeked = op == ECHO_OP_WRITE && served->written == served->taken;
-
-	for (uint32_t i = 0; i < w->peers_count; i++) {
-		const struct peer *p = &w->peers[i];
-		bool due = p != served && p->stage == STAGE_OPEN && p->sparse == SPARSE_DUE &&
-			   judge_undone(p) != NULL;
-
-		require(w, p, !due || peeked || served->busy < w->config.turn_bytes,
-			"bulk-before-sparse");
-	}
-	served->sparse = SPARSE_NOT;
+	if (p->given > w->config.turn_bytes / BULK_PART)
+		p->bulk = BULK_RESTS;
+	else if (p->given > 0 && p->bulk > 0)
+		p->bulk--;
+	p->given = p->busy = 0;
+	p->sparse = SPARSE_RESTED;
 }
 
-void judge_spent(struct world *w, const struct peer *served, const struct echo_action *action,
+void judge_spent(struct world *w, struct peer *served, const struct echo_action *action,
 		 const struct echo_result *result)
 {
 	uint64_t spent = cost(w, action, result);
@@ -58,17 +54,43 @@ static void judge_round(struct world *w)
 		       most);
 }
 
-/* Before somebody with work gets a turn, each other may have one in the new queue and one in the
- * old, and so may those that are accepted in the two turns of the listener. */
-static void judge_turns(struct world *w, const struct peer *served, uint64_t spent)
+static uint64_t turn_most(const struct world *w)
+{
+	return w->config.turn_bytes + 2 * ((uint64_t)ECHO_CALL_COST + w->config.buffer_size);
+}
+
+/* Who took little in its last turns waits for a turn of a bulk one, and for one more for each that
+ * the others have taken. Bulk is, in any case, who has used up a turn and still has work. */
+static void judge_sparse(struct world *w, struct peer *p, bool bulk, uint64_t spent)
+{
+	if (p->sparse != SPARSE_DUE || p->bulk > 0)
+		return;
+	if (bulk)
+		p->bulk_first += spent;
+	else
+		p->rest_first += spent;
+	require(w, p, p->bulk_first <= (1 + p->rest_first / w->config.turn_bytes) * turn_most(w),
+		"bulk-before-sparse");
+}
+
+/* Before somebody with work gets a turn, each other may have one as a sparse one, or one as bulk,
+ * before which the sparse have one together; and so may those that are accepted in the turns of the
+ * listener. */
+static void judge_turns(struct world *w, struct peer *served, uint64_t spent)
 {
 	const struct echo_config *c = &w->config;
-	uint64_t turn = c->turn_bytes + 2 * ((uint64_t)ECHO_CALL_COST + c->buffer_size);
 	uint64_t listener = c->turn_bytes + ECHO_ACCEPT_COST;
 	uint64_t accepts = asked_to_stop(w) ? c->connections_max : listener / ECHO_ACCEPT_COST + 1;
 	uint64_t flows = c->connections_max + accepts;
-	uint64_t most = 2 * flows * turn + 2 * listener;
+	uint64_t most = 3 * flows * turn_most(w) + 3 * listener;
 
+	bool bulk = served != NULL && served->busy >= c->turn_bytes;
+
+	if (served != NULL) {
+		served->given += spent;
+		served->sparse = SPARSE_NOT;
+		served->bulk_first = served->rest_first = 0;
+	}
 	for (uint32_t i = 0; i < w->peers_count; i++) {
 		struct peer *p = &w->peers[i];
 		bool works = p->stage == STAGE_OPEN && judge_undone(p) != NULL;
@@ -77,6 +99,8 @@ static void judge_turns(struct world *w, const struct peer *served, uint64_t spe
 			p->starved = 0;
 		else if (!p->queued || p->starved > 0)
 			p->starved += spent;
+		if (works && p != served)
+			judge_sparse(w, p, bulk, spent);
 		if (!works)
 			p->busy = 0;
 		else if (p == served)

@@ -122,7 +122,7 @@ static bool stopped(struct echo_engine *e)
 
 /*
  * Decides on the next action. Each pass takes somebody without work out of a queue, or gives
- * somebody whose turn is over a new one at the end of the old queue, so it ends.
+ * somebody whose turn is over a new one at the end of the bulk queue, so it ends.
  */
 static void settle(struct echo_engine *e)
 {

@@ -11,14 +11,21 @@
 /* What takes turns: a connection, whose id is its slot, or the listener, whose id is LISTENER. */
 enum queue_name {
 	QUEUE_NONE = 0,
-	QUEUE_NEW, /* drained in its last turn: served first */
-	QUEUE_OLD  /* did not, or waits out its pass through here */
+	QUEUE_SPARSE, /* took little in its last turns, or never had one: served first */
+	QUEUE_BULK
+};
+
+enum {
+	BULK_PART = 4, /* of a turn: who takes more is bulk */
+	BULK_TURNS = 4 /* in a row have to take less, from no work to no work, to end that */
 };
 
 struct flow {
 	uint32_t next;  /* in its queue; NONE: last */
 	int32_t credit; /* budget left in this turn */
 	uint8_t queue;
+	uint8_t bulk; /* turns that have to take little before it is sparse; 0: it is */
+	bool first;   /* in its first turn since it has work */
 };
 
 struct queue {
@@ -114,9 +121,9 @@ struct echo_engine {
 	struct pool buffers, pipes;
 
 	struct listener listener;
-	struct queue queues[QUEUE_OLD + 1];
+	struct queue queues[QUEUE_BULK + 1];
 	struct timer_list timers[TIMER_COUNT];
-	int64_t round_left;
+	int64_t round_left, sparse_left; /* until a wait has to come; a bulk turn */
 
 	uint64_t now_ms;
 	uint64_t report_at_ms;

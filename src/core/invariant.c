@@ -129,7 +129,7 @@ static const char *queue_invariant(const struct echo_engine *e, const struct cen
 {
 	uint32_t tagged = census->queued + (e->listener.flow.queue != QUEUE_NONE), linked = 0;
 
-	for (uint32_t which = QUEUE_NEW; which <= QUEUE_OLD; which++) {
+	for (uint32_t which = QUEUE_SPARSE; which <= QUEUE_BULK; which++) {
 		uint32_t last = NONE;
 
 		for (uint32_t id = e->queues[which].head; id != NONE; id = flow_at(e, id)->next) {

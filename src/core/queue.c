@@ -1,8 +1,9 @@
 /*
- * Who is served next: two queues, after fq_codel (RFC 8290, section 4.2). What becomes ready enters
- * the new queue with a full turn, and the new queue is served before the old one. What uses up its
- * turn goes to the tail of the old one. What drains in the new queue passes once through the old
- * one before it counts as new again, so that the old queue is always reached.
+ * Who is served next. Who took little in its last turns is sparse, and who took much is bulk, as in
+ * fq_codel (RFC 8290, section 4.2); each kind has a queue. Sparse ones go first, so that they do not
+ * wait for floods; but when they have taken a turn's worth, a bulk one has its turn. Other than in
+ * fq_codel, what a connection was is remembered while it has no work: a flood may drain in each of
+ * its turns, and would be new each time.
  */
 #include "engine.h"
 
@@ -29,9 +30,12 @@ static void push(struct echo_engine *e, enum queue_name which, uint32_t id)
 
 static enum queue_name front_queue(const struct echo_engine *e)
 {
-	if (e->queues[QUEUE_NEW].head != NONE)
-		return QUEUE_NEW;
-	return e->queues[QUEUE_OLD].head != NONE ? QUEUE_OLD : QUEUE_NONE;
+	bool sparse = e->queues[QUEUE_SPARSE].head != NONE;
+	bool bulk = e->queues[QUEUE_BULK].head != NONE;
+
+	if (sparse && (!bulk || e->sparse_left > 0))
+		return QUEUE_SPARSE;
+	return bulk ? QUEUE_BULK : QUEUE_NONE;
 }
 
 static uint32_t pop(struct echo_engine *e, enum queue_name which)
@@ -48,10 +52,27 @@ static uint32_t pop(struct echo_engine *e, enum queue_name which)
 	return id;
 }
 
+/* The front's turn ends: did it take much? Each sparse one does so but once, and is not counted for
+ * that. */
+static bool end_turn(struct echo_engine *e)
+{
+	enum queue_name which = front_queue(e);
+	uint32_t used = e->config.turn_bytes - (uint32_t)flow_of(e, e->queues[which].head)->credit;
+	bool much = used > e->config.turn_bytes / BULK_PART;
+
+	pop(e, which);
+	if (which == QUEUE_BULK && used > 0)
+		e->sparse_left = e->config.turn_bytes;
+	if (which == QUEUE_SPARSE && !much && e->queues[QUEUE_BULK].head != NONE)
+		e->sparse_left -= used;
+	return much;
+}
+
 void queue_init(struct echo_engine *e)
 {
-	for (uint32_t which = QUEUE_NONE; which <= QUEUE_OLD; which++)
+	for (uint32_t which = QUEUE_NONE; which <= QUEUE_BULK; which++)
 		e->queues[which] = (struct queue){ NONE, NONE };
+	e->sparse_left = e->config.turn_bytes;
 }
 
 void queue_add(struct echo_engine *e, uint32_t id)
@@ -61,14 +82,13 @@ void queue_add(struct echo_engine *e, uint32_t id)
 	if (flow->queue != QUEUE_NONE)
 		return;
 	flow->credit = (int32_t)e->config.turn_bytes;
-	push(e, QUEUE_NEW, id);
+	flow->first = true;
+	push(e, flow->bulk > 0 ? QUEUE_BULK : QUEUE_SPARSE, id);
 }
 
 uint32_t queue_front(const struct echo_engine *e)
 {
-	uint32_t id = e->queues[QUEUE_NEW].head;
-
-	return id != NONE ? id : e->queues[QUEUE_OLD].head;
+	return e->queues[front_queue(e)].head;
 }
 
 bool queue_spent(const struct echo_engine *e, uint32_t front)
@@ -84,22 +104,30 @@ void queue_charge(struct echo_engine *e, uint32_t front, uint32_t cost)
 
 void queue_drained(struct echo_engine *e)
 {
-	enum queue_name which = front_queue(e);
-	uint32_t id = pop(e, which);
+	struct flow *flow = flow_of(e, queue_front(e));
+	bool much = end_turn(e);
 
-	if (which == QUEUE_NEW && e->queues[QUEUE_OLD].head != NONE)
-		push(e, QUEUE_OLD, id);
+	if (!flow->first)
+		return;
+	if (much)
+		flow->bulk = BULK_TURNS;
+	else if (flow->bulk > 0)
+		flow->bulk--;
 }
 
 void queue_turn_over(struct echo_engine *e)
 {
-	uint32_t id = pop(e, front_queue(e));
+	uint32_t id = queue_front(e);
+	struct flow *flow = flow_of(e, id);
 
-	flow_of(e, id)->credit = (int32_t)e->config.turn_bytes;
-	push(e, QUEUE_OLD, id);
+	end_turn(e);
+	flow->credit = (int32_t)e->config.turn_bytes;
+	flow->first = false;
+	flow->bulk = BULK_TURNS;
+	push(e, QUEUE_BULK, id);
 }
 
 void queue_drop(struct echo_engine *e)
 {
-	pop(e, front_queue(e));
+	end_turn(e);
 }
