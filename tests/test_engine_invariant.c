@@ -79,7 +79,7 @@ static void what_holds_for_a_connection(void **state)
 	       conn_at(e, 0)->buffer = NONE, e->id = 0);
 	BREAKS(begin_in_the_middle, "ending-while-receiving", conn_at(e, 0)->ending = true);
 	BREAKS(begin_in_the_middle, "work-is-queued", conn_at(e, 0)->latched = ECHO_OUT);
-	BREAKS(begin_in_the_middle, "free-is-not-queued", conn_at(e, 2)->flow.queue = QUEUE_OLD);
+	BREAKS(begin_in_the_middle, "free-is-not-queued", conn_at(e, 2)->flow.queue = QUEUE_BULK);
 	BREAKS(begin_in_the_middle, "timer-exists", conn_at(e, 1)->timer = TIMER_COUNT);
 	BREAKS(begin_in_the_middle, "timer-while-open", conn_at(e, 2)->timer = TIMER_IDLE);
 	BREAKS(begin_in_the_middle, "timer-configured", e->config.idle_ms = 0);
@@ -122,11 +122,11 @@ static void what_holds_for_queues(void **state)
 {
 	(void)state;
 	BREAKS(begin_at_work, "queued-exists", conn_at(e, 0)->flow.next = 100);
-	BREAKS(begin_at_work, "queued-where-tagged", conn_at(e, 0)->flow.queue = QUEUE_OLD);
+	BREAKS(begin_at_work, "queued-where-tagged", conn_at(e, 0)->flow.queue = QUEUE_BULK);
 	BREAKS(begin_at_work, "queue-ends", conn_at(e, 0)->flow.next = 1);
-	BREAKS(begin_at_work, "queue-tail-is-last", e->queues[QUEUE_NEW].tail = 1);
-	BREAKS(begin_in_the_middle, "tagged-is-queued", e->listener.flow.queue = QUEUE_OLD);
-	BREAKS(begin_in_the_middle, "tagged-is-queued", conn_at(e, 1)->flow.queue = QUEUE_NEW);
+	BREAKS(begin_at_work, "queue-tail-is-last", e->queues[QUEUE_SPARSE].tail = 1);
+	BREAKS(begin_in_the_middle, "tagged-is-queued", e->listener.flow.queue = QUEUE_BULK);
+	BREAKS(begin_in_the_middle, "tagged-is-queued", conn_at(e, 1)->flow.queue = QUEUE_SPARSE);
 }
 
 /* ECHO-102: as above: the facts about deadlines. Slot 3 was never used, and is in no list. */
