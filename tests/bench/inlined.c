@@ -18,7 +18,9 @@ enum {
 
 /* What a connection has to be ready for is the state that it is in. */
 enum { TO_READ = ECHO_IN | ECHO_OUT, TO_WRITE = ECHO_OUT };
-enum queue_name { UNQUEUED, NEW, OLD };
+enum queue_name { UNQUEUED, SPARSE, BULK };
+
+enum { BULK_PART = 4, BULK_TURNS = 4, STREAK_LARGE = 8, STREAK_LONG = 4 };
 
 struct conn {
 	_Alignas(64) uint64_t token; /* a slot that is free or used again has another */
@@ -26,7 +28,8 @@ struct conn {
 	int32_t credit, handle, buffer;
 	uint32_t start, end, unacked;
 	uint16_t latched, wants;
-	uint8_t queue;
+	uint8_t queue, bulk, streak;
+	bool first;
 };
 
 struct queue {
@@ -41,8 +44,8 @@ struct server {
 	uint8_t *buffers;
 	int32_t *buffers_free;
 	uint32_t buffers_free_count, buffers_fresh, conns_fresh;
-	struct queue queues[OLD + 1];
-	int32_t round_left;
+	struct queue queues[BULK + 1];
+	int32_t round_left, sparse_left;
 	uint64_t now_ms, deadline_ms; /* the earliest of all */
 	bool timed;                   /* there is an idle timeout, or it drains */
 };
@@ -116,7 +119,8 @@ static INLINE void announced(struct server *s, const struct echo_event *event)
 	if (conn->queue != UNQUEUED || (conn->latched & conn->wants) != conn->wants)
 		return;
 	conn->credit = (int32_t)s->config.turn_bytes;
-	push(s, NEW, (int32_t)id);
+	conn->first = true;
+	push(s, conn->bulk > 0 ? BULK : SPARSE, (int32_t)id);
 }
 
 /* A byte has moved: the idle timeout, and the quiet one of a server that drains, begin anew. */
@@ -156,6 +160,10 @@ static INLINE uint32_t read_some(struct server *s, struct conn *conn)
 	conn->start = 0;
 	conn->end = count;
 	conn->wants = TO_WRITE;
+	if (count <= most / STREAK_LARGE)
+		conn->streak /= 2;
+	else if (++conn->streak == STREAK_LONG)
+		__builtin_trap(); /* it would take a pipe */
 	if (count < most && (conn->latched & SLOW_READ) == 0)
 		conn->latched &= (uint16_t)~ECHO_IN;
 	moved(s, conn);
@@ -184,8 +192,22 @@ static INLINE uint32_t write_some(struct server *s, struct conn *conn)
 	return count;
 }
 
+/* Did it take much? */
+static INLINE bool end_turn(struct server *s, enum queue_name which, struct conn *conn)
+{
+	uint32_t used = s->config.turn_bytes - (uint32_t)conn->credit;
+	bool much = used > s->config.turn_bytes / BULK_PART;
+
+	pop(&s->queues[which], conn);
+	if (which == BULK && used > 0)
+		s->sparse_left = (int32_t)s->config.turn_bytes;
+	if (which == SPARSE && !much && s->queues[BULK].head != NONE)
+		s->sparse_left -= (int32_t)used;
+	return much;
+}
+
 /* The turn of the front; false when the round is over before it. */
-static INLINE bool take_turn(struct server *s, struct queue *queue, int32_t id)
+static INLINE bool take_turn(struct server *s, enum queue_name which, int32_t id)
 {
 	struct conn *conn = &s->conns[id];
 
@@ -193,9 +215,11 @@ static INLINE bool take_turn(struct server *s, struct queue *queue, int32_t id)
 		uint32_t cost = ECHO_CALL_COST;
 
 		if (conn->credit <= 0) {
-			pop(queue, conn);
+			end_turn(s, which, conn);
 			conn->credit = (int32_t)s->config.turn_bytes;
-			push(s, OLD, id);
+			conn->first = false;
+			conn->bulk = BULK_TURNS;
+			push(s, BULK, id);
 			return true;
 		}
 		cost += conn->wants == TO_WRITE ? write_some(s, conn) : read_some(s, conn);
@@ -204,26 +228,27 @@ static INLINE bool take_turn(struct server *s, struct queue *queue, int32_t id)
 		if (s->round_left <= 0)
 			return false;
 	}
-	pop(queue, conn);
-	if (queue == &s->queues[NEW] && s->queues[OLD].head != NONE)
-		push(s, OLD, id);
+	if (end_turn(s, which, conn) && conn->first)
+		conn->bulk = BULK_TURNS;
+	else if (conn->first && conn->bulk > 0)
+		conn->bulk--;
 	return true;
 }
 
 /* Turns, until nobody has work or the round is over. */
 static INLINE void serve(struct server *s)
 {
-	struct queue *queue;
+	enum queue_name which;
 	int32_t id;
 
 	do {
-		queue = &s->queues[NEW];
-		id = queue->head;
-		if (id == NONE) {
-			queue = &s->queues[OLD];
-			id = queue->head;
+		which = SPARSE;
+		id = s->queues[SPARSE].head;
+		if (s->queues[BULK].head != NONE && (id == NONE || s->sparse_left <= 0)) {
+			which = BULK;
+			id = s->queues[BULK].head;
 		}
-	} while (id != NONE && take_turn(s, queue, id));
+	} while (id != NONE && take_turn(s, which, id));
 }
 
 static void run(struct server *s, uint64_t messages)
@@ -258,6 +283,7 @@ int main(int argc, char *argv[])
 	size_t state = sizeof(*server.conns) * world.connections;
 
 	(void)argc;
+	server.sparse_left = (int32_t)server.config.turn_bytes;
 	before = pretended_resident();
 	server.conns = pretended_memory(state);
 	server.buffers =
