@@ -108,7 +108,7 @@ teardown_file() { release_server; }
 	END
 }
 
-@test "ECHO-4: urgent marks in the middle of a long stream" {
+@test "ECHO-166, ECHO-4: urgent marks in the middle of a long stream" {
 	scenario <<-'END'
 	connect a
 	echo a 4M
