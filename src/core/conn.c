@@ -353,16 +353,15 @@ static void watched(struct echo_engine *e, uint32_t id, const struct echo_result
 	rearm(e, id);
 }
 
-static void lengthen(struct conn *conn)
+/* Is it a long stream? So much came at once, of a read or a fill. */
+static void came(const struct echo_engine *e, struct conn *conn, uint32_t count)
 {
-	if (conn->streak < STREAK_MAX)
-		conn->streak++;
-}
-
-static void shorten(struct conn *conn)
-{
-	if (conn->streak != STREAK_NEVER)
+	if (conn->streak == STREAK_NEVER)
+		return;
+	if (count <= e->config.buffer_size / STREAK_LARGE)
 		conn->streak /= 2;
+	else if (conn->streak < STREAK_MAX)
+		conn->streak++;
 }
 
 /* READ and PEEK differ in where the bytes are: the edge is spent in the same way. */
@@ -379,10 +378,7 @@ static void received(struct echo_engine *e, uint32_t id, enum conn_event event,
 		conn->end = result->count;
 		conn->ending = false;
 		conn->look = false;
-		if (result->count > e->config.buffer_size / STREAK_LARGE)
-			lengthen(conn);
-		else
-			shorten(conn);
+		came(e, conn, result->count);
 		short_read(conn, result->count < e->config.buffer_size);
 		happened(conn, event);
 		moved(e, id);
@@ -428,10 +424,7 @@ static void filled(struct echo_engine *e, uint32_t id, const struct echo_result 
 		conn->start = 0;
 		conn->end = result->count;
 		conn->look = result->count < e->config.buffer_size;
-		if (result->count > e->config.buffer_size / STREAK_LARGE)
-			lengthen(conn);
-		else
-			shorten(conn);
+		came(e, conn, result->count);
 		happened(conn, EV_FILLED);
 		moved(e, id);
 		return;

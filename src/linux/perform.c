@@ -39,40 +39,10 @@ static struct echo_result done(const struct echo_action *action, int returned)
 	return (struct echo_result){ .outcome = ECHO_DONE, .handle = -1 };
 }
 
-static struct echo_result received(const struct echo_action *action, int flags)
+/* `none` is what it means that no bytes moved. */
+static struct echo_result moved(const struct echo_action *action, ssize_t count,
+				enum echo_outcome none)
 {
-	ssize_t count = recv(action->handle, action->data, action->length, flags);
-
-	if (count < 0)
-		return failed(action);
-	return (struct echo_result){
-		.outcome = count == 0 ? ECHO_END : ECHO_DONE,
-		.count = (uint32_t)count,
-		.handle = -1,
-	};
-}
-
-static struct echo_result sent(const struct echo_action *action)
-{
-	ssize_t count = send(action->handle, action->data, action->length, MSG_NOSIGNAL);
-
-	if (count < 0)
-		return failed(action);
-	return (struct echo_result){
-		.outcome = count == 0 ? ECHO_INTERRUPTED : ECHO_DONE,
-		.count = (uint32_t)count,
-		.handle = -1,
-	};
-}
-
-/* Moves bytes without a look at them. `none` is what it means that there are none. The socket does
- * not block, so neither does the call (splice(2)). */
-static struct echo_result spliced(const struct echo_action *action, int from, int to,
-				  enum echo_outcome none)
-{
-	ssize_t count =
-		splice(from, NULL, to, NULL, action->length, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
-
 	if (count < 0)
 		return failed(action);
 	return (struct echo_result){
@@ -80,6 +50,26 @@ static struct echo_result spliced(const struct echo_action *action, int from, in
 		.count = (uint32_t)count,
 		.handle = -1,
 	};
+}
+
+static struct echo_result received(const struct echo_action *action, int flags)
+{
+	return moved(action, recv(action->handle, action->data, action->length, flags), ECHO_END);
+}
+
+static struct echo_result sent(const struct echo_action *action)
+{
+	return moved(action, send(action->handle, action->data, action->length, MSG_NOSIGNAL),
+		     ECHO_INTERRUPTED);
+}
+
+/* Without a look at the bytes. The socket does not block, so neither does the call (splice(2)). */
+static struct echo_result spliced(const struct echo_action *action, int from, int to,
+				  enum echo_outcome none)
+{
+	const unsigned flags = SPLICE_F_MOVE | SPLICE_F_NONBLOCK;
+
+	return moved(action, splice(from, NULL, to, NULL, action->length, flags), none);
 }
 
 static struct echo_result filled(const struct linux_system *sys, const struct echo_action *action)
@@ -95,15 +85,9 @@ static struct echo_result emptied(const struct linux_system *sys, const struct e
 
 static struct echo_result purged(const struct linux_system *sys, const struct echo_action *action)
 {
-	ssize_t count = read(sys->pipes[action->pipe][0], action->data, action->length);
+	int pipe = sys->pipes[action->pipe][0];
 
-	if (count < 0)
-		return failed(action);
-	return (struct echo_result){
-		.outcome = count == 0 ? ECHO_END : ECHO_DONE,
-		.count = (uint32_t)count,
-		.handle = -1,
-	};
+	return moved(action, read(pipe, action->data, action->length), ECHO_END);
 }
 
 static struct echo_result unacked(const struct echo_action *action)
