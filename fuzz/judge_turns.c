@@ -5,7 +5,7 @@
 
 #include "oracle.h"
 
-enum { BULK_PART = 4, BULK_RESTS = 4 }; /* as the engine has them: who counts as sparse (ECHO-43) */
+enum { BULK_PART = 3, BULK_RESTS = 4 }; /* as the engine has them: who counts as sparse (ECHO-43) */
 
 static uint64_t cost(const struct world *w, const struct echo_action *action,
 		     const struct echo_result *result)
@@ -34,6 +34,18 @@ static void judge_round(const struct world *w)
 static uint64_t turn_most(const struct world *w)
 {
 	return w->config.turn_bytes + 2 * ((uint64_t)ECHO_CALL_COST + w->config.buffer_size);
+}
+
+/* Of those that took much, one has a turn between two waits (ECHO-44); and the turn by which somebody
+ * has shown that may end with a write of what was peeked. */
+static void judge_bulk(struct world *w, uint64_t spent)
+{
+	uint64_t most = turn_most(w) + ECHO_CALL_COST + w->config.buffer_size;
+
+	w->round_bulk += spent;
+	if (w->round_bulk > most)
+		oracle("bulk-turn-after-turn", "%" PRIu64 " spent, %" PRIu64 " at most",
+		       w->round_bulk, most);
 }
 
 /* Before somebody with work gets a turn, each other may have one as a sparse one, or one as bulk
@@ -127,6 +139,7 @@ void judge_spent(struct world *w, struct told *served, const struct echo_action 
 		judge_served(served, spent);
 	w->round += spent;
 	judge_round(w);
+	judge_bulk(w, bulk ? spent : 0);
 	judge_listener_starved(w, served, spent);
 	for (uint32_t i = 0; i < w->conns_used; i++) {
 		struct told *c = &w->conns[i];

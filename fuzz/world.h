@@ -131,7 +131,7 @@ struct world {
 	uint32_t idle_waits;  /* in a row, without a timeout and without work */
 	uint64_t wakes_at_ms; /* the last wait was not to last longer; NEVER: it had no end */
 	bool acted;           /* since, or there was a reason to wake */
-	uint64_t round;
+	uint64_t round, round_bulk;
 	uint64_t listener_starved; /* what others spent while somebody could be accepted */
 
 	struct echo_event events[STEPS_EVENTS_MAX];

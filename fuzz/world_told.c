@@ -284,6 +284,9 @@ static void told_accept(struct world *w, const struct echo_result *result)
 {
 	switch (result->outcome) {
 	case ECHO_DONE:
+		/* The listener is level-triggered: the next wait tells of it again, where there may be
+		 * room by then. */
+		w->acceptable = w->stopping || w->conns_open == w->config.connections_max;
 		w->lost = 0;
 		w->retry_delay_ms = w->config.retry_min_ms;
 		w->late += w->stopping;
@@ -348,7 +351,7 @@ static void told_wait(struct world *w)
 		w->report_due = true;
 		w->report_at_ms = later(w->now_ms, w->config.report_ms);
 	}
-	w->round = 0;
+	w->round = w->round_bulk = 0;
 }
 
 /* Statistics (ECHO-85): what was received is what left the socket to be echoed. */

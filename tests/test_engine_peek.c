@@ -304,13 +304,8 @@ static void what_was_peeked_is_written_at_once(void **state)
 	config.round_bytes = 1;
 	begin(&s, config);
 	s.leave_out_rounds = true;
-	s_wait(&s, incoming());
-	one = expect_accept(&s);
-	expect_watch(&s, one, done());
-	other = expect_accept(&s);
-	expect_watch(&s, other, done());
-	expect_accept_fails(&s, ECHO_WOULD_BLOCK);
-	expect_idle(&s);
+	one = connect_one(&s);
+	other = connect_one(&s);
 	s_wait(&s, event_for(&s, one, ECHO_IN | ECHO_OUT),
 	       event_for(&s, other, ECHO_IN | ECHO_OUT));
 

@@ -446,9 +446,7 @@ static void each_connection_has_its_own_time(void **state)
 		at_ms(&s, (uint64_t)i * 100);
 		s_wait(&s, incoming());
 		expect_accept(&s);
-		if (i < 3)
-			expect_accept_fails(&s, ECHO_WOULD_BLOCK);
-		else
+		if (i == 3)
 			expect_pause(&s, done());
 		expect_watch(&s, i, done());
 	}

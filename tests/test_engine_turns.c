@@ -19,7 +19,6 @@ static int connect_as(struct script *s, int32_t handle)
 
 	s_wait(s, incoming());
 	peer = expect_accept_as(s, handle);
-	expect_accept_fails(s, ECHO_WOULD_BLOCK);
 	expect_watch(s, peer, done());
 	return peer;
 }
@@ -150,16 +149,13 @@ static void a_wait_takes_so_many_events(void **state)
 	}
 }
 
-/* However the budgets divide the work, the new connection is watched and nobody else is
- * accepted. */
+/* However the budgets divide the work, the new connection is watched. */
 static void settle_down(struct script *s, int peer)
 {
 	for (;;) {
 		struct echo_action action = script_next(s);
 
-		if (action.op == ECHO_OP_ACCEPT)
-			expect_accept_fails(s, ECHO_WOULD_BLOCK);
-		else if (action.op == ECHO_OP_WATCH)
+		if (action.op == ECHO_OP_WATCH)
 			expect_watch(s, peer, done());
 		else if (action.timeout_ms == 0)
 			at_ms(s, 0);
@@ -191,6 +187,7 @@ static void floods_take_turns(void **state)
 
 	(void)state;
 	connect_three(&s, ECHO_COST, 1 << 20);
+	s.leave_out_rounds = true;
 	s_wait(&s, event_for(&s, 0, TRAFFIC), event_for(&s, 1, TRAFFIC), event_for(&s, 2, TRAFFIC));
 	for (int turn = 0; turn < 4; turn++)
 		for (int peer = 0; peer < 3; peer++)
@@ -205,6 +202,7 @@ static void a_turn_ends_with_its_budget(void **state)
 
 	(void)state;
 	connect_three(&s, ECHO_COST + 1, 1 << 20);
+	s.leave_out_rounds = true;
 	s_wait(&s, event_for(&s, 0, TRAFFIC), event_for(&s, 1, TRAFFIC));
 	echoes(&s, 0, "12345678");
 	expect_read(&s, 0, returns("12345678"));
@@ -224,6 +222,7 @@ static void calls_without_bytes_use_up_a_turn(void **state)
 
 	(void)state;
 	connect_three(&s, 2 * ECHO_CALL_COST, 1 << 20);
+	s.leave_out_rounds = true;
 	s_wait(&s, event_for(&s, 0, TRAFFIC), event_for(&s, 1, TRAFFIC));
 	expect_read(&s, 0, fails(ECHO_INTERRUPTED));
 	expect_read(&s, 0, fails(ECHO_INTERRUPTED));
@@ -298,6 +297,30 @@ static void a_quick_one_does_not_starve_bulk(void **state)
 	}
 	assert_true(served >= 300);
 	assert_true(quick >= 300);
+	end(&s);
+}
+
+/* ECHO-44: The work between two waits MUST be bounded, and those that take much MUST have one turn in
+ * it at most. */
+static void a_wait_comes_after_the_turn_of_a_bulk_one(void **state)
+{
+	struct script s;
+
+	(void)state;
+	connect_three(&s, TURN, 1 << 20);
+	s_wait(&s, event_for(&s, 0, TRAFFIC), event_for(&s, 1, TRAFFIC));
+	for (int i = 0; i < 16; i++)
+		echoes(&s, i / 8, "12345678"); /* nobody has shown yet what it is */
+	for (int turn = 0; turn < 3; turn++) {
+		if (turn > 0)
+			at_ms(&s, 0);
+		for (int i = 0; i < 8; i++)
+			echoes(&s, turn % 2, "12345678");
+		expect_busy(&s);
+	}
+	ready(&s, 2, TRAFFIC);
+	echoes_and_drains(&s, 2, 1);
+	echoes(&s, 1, "12345678");
 	end(&s);
 }
 
@@ -383,12 +406,14 @@ static void accepts_are_bounded_by_the_round(void **state)
 	struct script s;
 
 	(void)state;
-	config.round_bytes = 2 * ECHO_ACCEPT_COST;
+	config.round_bytes = ECHO_ACCEPT_COST;
 	begin(&s, config);
 	s_wait(&s, incoming());
 	expect_accept(&s);
-	expect_accept(&s);
 	expect_busy(&s);
+	at_ms(&s, 0);
+	expect_watch(&s, 0, done());
+	expect_idle(&s);
 	end(&s);
 }
 
@@ -402,12 +427,11 @@ static void the_listener_takes_its_turn_among_floods(void **state)
 
 	(void)state;
 	connect_three(&s, ECHO_COST, 4 * ECHO_COST);
+	s.leave_out_rounds = true;
 	s_wait(&s, event_for(&s, 0, TRAFFIC), event_for(&s, 1, TRAFFIC), incoming());
 	echoes(&s, 0, "12345678");
 	echoes(&s, 1, "12345678");
 	expect_accept(&s);
-	expect_busy(&s);
-	at_ms(&s, 0);
 	expect_watch(&s, 3, done());
 	echoes(&s, 0, "12345678");
 	echoes(&s, 1, "12345678");
@@ -420,39 +444,17 @@ static void traffic_goes_on_among_accepts(void **state)
 {
 	struct echo_config config = usual();
 	struct script s;
-	int first;
 
 	(void)state;
 	config.connections_max = 100;
-	config.turn_bytes = 2 * ECHO_ACCEPT_COST;
-	config.round_bytes = 4 * ECHO_ACCEPT_COST;
 	begin(&s, config);
 	connect_one(&s);
-	s_wait(&s, incoming(), event_for(&s, 0, TRAFFIC));
-	echoes(&s, 0, "hello"); /* before the listener, which has taken much */
-	expect_accept(&s);
-	expect_watch(&s, 1, done());
-	expect_accept(&s);
-	expect_watch(&s, 2, done());
-	for (int round = 0; round < 10; round++) {
-		first = s.connected;
-		while (script_next(&s).op != ECHO_OP_WAIT) {
-			if (script_next(&s).op == ECHO_OP_ACCEPT)
-				expect_accept(&s);
-			else
-				expect_watch(&s, s.connected - 1, done());
-		}
-		assert_true(s.connected - first <= 4);
-		ready(&s, 0, TRAFFIC);
-		first = s.connected;
-		while (script_next(&s).op != ECHO_OP_READ) {
-			if (script_next(&s).op == ECHO_OP_ACCEPT)
-				expect_accept(&s);
-			else
-				expect_watch(&s, s.connected - 1, done());
-		}
-		assert_true(s.connected - first <= 2);
+	for (int round = 1; round <= 10; round++) {
+		s_wait(&s, incoming(), event_for(&s, 0, TRAFFIC));
+		expect_accept(&s);
 		echoes(&s, 0, "hello");
+		expect_watch(&s, round, done());
+		expect_idle(&s);
 	}
 	end(&s);
 }
@@ -510,6 +512,7 @@ int main(void)
 		cmocka_unit_test(a_turn_ends_with_its_budget),
 		cmocka_unit_test(calls_without_bytes_use_up_a_turn),
 		cmocka_unit_test(sparse_ones_go_before_bulk),
+		cmocka_unit_test(a_wait_comes_after_the_turn_of_a_bulk_one),
 		cmocka_unit_test(a_quick_one_does_not_starve_bulk),
 		cmocka_unit_test(a_flood_that_drains_is_bulk),
 		cmocka_unit_test(a_flood_that_ends_with_little_is_bulk),

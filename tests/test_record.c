@@ -322,9 +322,8 @@ static void another_action_is_told(void **state)
 	struct echo_action accept = { .op = ECHO_OP_ACCEPT };
 	struct echo_action watch = { .op = ECHO_OP_WATCH, .token = UINT64_C(1) << 32 };
 	struct echo_result waited = { .outcome = ECHO_DONE, .now_ms = 1, .events_count = 1 };
-	struct echo_result done = { .outcome = ECHO_DONE },
-			   blocked = { .outcome = ECHO_WOULD_BLOCK };
-	struct echo_config config = small; /* the listener's turn is to last until would-block */
+	struct echo_result done = { .outcome = ECHO_DONE };
+	struct echo_config config = small;
 	struct echo_result unwatched = { .outcome = ECHO_NO_MEMORY };
 
 	(void)state;
@@ -338,7 +337,6 @@ static void another_action_is_told(void **state)
 		if (op != ECHO_OP_ACCEPT && op != ECHO_OP_WAIT) {
 			put_step(&wait, &waited, &now_ms);
 			put_step(&accept, &done, &now_ms);
-			put_step(&accept, &blocked, &now_ms);
 		}
 		if (op == ECHO_OP_CLOSE)
 			put_step(&watch, &unwatched, &now_ms);

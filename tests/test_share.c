@@ -135,46 +135,62 @@ static void who_has_closed_the_listener_hears_no_more_of_it(void **state)
 	close(client);
 }
 
-/* ECHO-155: Connections MUST be spread: after an accept, the next one that finds nothing adds the
- * entry anew, and the listener is watched as before. */
+/* ECHO-155: Connections MUST be spread: an accept adds another entry and removes the old one, and the
+ * listener is watched as before. */
 static void the_listener_is_watched_after_an_accept(void **state)
 {
 	int clients[3];
 
 	(void)state;
 	for (size_t i = 0; i < 3; i++) {
+		int former = systems[0].listener;
 		struct echo_result result;
 
 		clients[i] = connect_client();
 		assert_true(announced(&systems[0]));
 		result = perform(&systems[0], ECHO_OP_ACCEPT);
 		assert_int_equal(result.outcome, ECHO_DONE);
-		assert_true(systems[0].accepted);
 		close(result.handle);
-		assert_int_equal(perform(&systems[0], ECHO_OP_ACCEPT).outcome, ECHO_WOULD_BLOCK);
-		assert_false(systems[0].accepted);
+		assert_int_not_equal(systems[0].listener, former);
+		assert_int_equal(systems[0].other, former);
 		assert_true(systems[0].watched);
 		assert_false(announced(&systems[0]));
+		assert_int_equal(perform(&systems[0], ECHO_OP_ACCEPT).outcome, ECHO_WOULD_BLOCK);
 	}
 	for (size_t i = 0; i < 3; i++)
 		close(clients[i]);
 }
 
-/* ECHO-157: A thread that is broken MUST end the server: it is told what came of the call. */
-static void an_entry_that_cannot_be_added_is_told(void **state)
+/* ECHO-156: A thread that cannot accept MUST NOT keep a connection from others, nor from itself: where
+ * the other entry is refused, the old one stands. */
+static void an_entry_stands_until_there_is_another(void **state)
 {
-	struct echo_result result;
-	int client = connect_client();
+	int listener = systems[0].listener, other = systems[0].other, clients[2];
 
 	(void)state;
-	result = perform(&systems[0], ECHO_OP_ACCEPT);
-	assert_int_equal(result.outcome, ECHO_DONE);
-	close(result.handle);
+	systems[0].other = -1; /* epoll_ctl(2): EBADF */
+	for (size_t i = 0; i < 2; i++) {
+		struct echo_result result;
+
+		clients[i] = connect_client();
+		assert_true(announced(&systems[0]));
+		result = perform(&systems[0], ECHO_OP_ACCEPT);
+		assert_int_equal(result.outcome, ECHO_DONE);
+		close(result.handle);
+		assert_int_equal(systems[0].listener, listener);
+	}
+	systems[0].other = other;
+	for (size_t i = 0; i < 2; i++)
+		close(clients[i]);
+}
+
+/* ECHO-157: A thread that is broken MUST end the server: it is told what came of the call. */
+static void an_entry_that_cannot_be_removed_is_told(void **state)
+{
+	(void)state;
 	close(systems[0].epoll);
 	systems[0].epoll = -1;
-	assert_int_equal(perform(&systems[0], ECHO_OP_ACCEPT).outcome, ECHO_BROKEN);
 	assert_int_equal(perform(&systems[0], ECHO_OP_PAUSE).outcome, ECHO_BROKEN);
-	close(client);
 }
 
 /* ECHO-157: Signals MUST reach every thread: what is asked of one is asked once, with its next
@@ -256,7 +272,8 @@ int main(void)
 		SHARE_TEST(a_pause_and_a_resumption_may_come_twice),
 		SHARE_TEST(who_has_closed_the_listener_hears_no_more_of_it),
 		SHARE_TEST(the_listener_is_watched_after_an_accept),
-		SHARE_TEST(an_entry_that_cannot_be_added_is_told),
+		SHARE_TEST(an_entry_stands_until_there_is_another),
+		SHARE_TEST(an_entry_that_cannot_be_removed_is_told),
 		SHARE_TEST(requests_come_with_a_wait),
 		SHARE_TEST(requests_do_not_overflow_into_each_other),
 		SHARE_TEST(a_failure_to_open_leaves_nothing_open),

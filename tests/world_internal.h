@@ -124,7 +124,7 @@ struct world {
 	bool report;
 	enum echo_ending expected;
 	bool waiting; /* the engine will be told the time once more before it acts */
-	uint64_t round, fruitless;
+	uint64_t round, round_bulk, fruitless;
 	uint32_t lonely;
 };
 

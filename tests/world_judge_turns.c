@@ -5,7 +5,7 @@
 
 #include <inttypes.h>
 
-enum { BULK_PART = 4, BULK_RESTS = 4 }; /* as the engine has them: who counts as sparse */
+enum { BULK_PART = 3, BULK_RESTS = 4 }; /* as the engine has them: who counts as sparse */
 
 static uint64_t cost(const struct world *w, const struct echo_action *action,
 		     const struct echo_result *result);
@@ -73,6 +73,18 @@ static void judge_sparse(struct world *w, struct peer *p, bool bulk, uint64_t sp
 		"bulk-before-sparse");
 }
 
+/* Of those that took much, one has a turn between two waits; and the turn by which somebody has shown
+ * that may end with a write of what was peeked. */
+static void judge_bulk(struct world *w, uint64_t spent)
+{
+	uint64_t most = turn_most(w) + ECHO_CALL_COST + w->config.buffer_size;
+
+	w->round_bulk += spent;
+	if (w->round_bulk > most)
+		broken(w, "bulk-turn-after-turn", "%" PRIu64 " spent, %" PRIu64 " at most",
+		       w->round_bulk, most);
+}
+
 /* Before somebody with work gets a turn, each other may have one as a sparse one, or one as bulk,
  * before which the sparse have one together; and so may those that are accepted in the turns of the
  * listener. */
@@ -86,6 +98,7 @@ static void judge_turns(struct world *w, struct peer *served, uint64_t spent)
 
 	bool bulk = served != NULL && served->busy >= c->turn_bytes;
 
+	judge_bulk(w, bulk ? spent : 0);
 	if (served != NULL) {
 		served->given += spent;
 		served->sparse = SPARSE_NOT;

@@ -15,7 +15,7 @@ struct echo_result wait_perform(struct world *w, const struct echo_action *actio
 	struct echo_result result = outcome(ECHO_DONE);
 	bool quiet;
 
-	w->round = 0;
+	w->round = w->round_bulk = 0;
 	if (action->events_max != w->config.events_max)
 		broken(w, "events-unbounded", "%u", action->events_max);
 	if (action->timeout_ms != 0)

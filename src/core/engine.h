@@ -16,7 +16,7 @@ enum queue_name {
 };
 
 enum {
-	BULK_PART = 4, /* of a turn: who takes more is bulk */
+	BULK_PART = 3, /* of a turn: who takes more is bulk */
 	BULK_TURNS = 4 /* in a row have to take less, from no work to no work, to end that */
 };
 

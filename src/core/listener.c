@@ -1,6 +1,9 @@
 /*
- * Accepting, and when not to. The listener is level-triggered: while nothing can be accepted it has
- * to leave the interest list, or every wait would return at once.
+ * Accepting, and when not to. The listener is level-triggered: the next wait tells of it again, so
+ * one connection is accepted each time, and no call is spent on finding that there is no other. And
+ * while nothing can be accepted it has to leave the interest list, or every wait would return at
+ * once; where the last slot was taken it leaves at once, since of those that share a listener one
+ * only is woken for each connection (EPOLL-EXC-1), and it must not be one without room.
  */
 #include "engine.h"
 
@@ -95,6 +98,7 @@ static void accepted(struct echo_engine *e, const struct echo_result *result)
 		listener->failures = 0;
 		listener->retry_delay_ms = e->config.retry_min_ms;
 		conn_open(e, result->handle);
+		listener->acceptable = e->draining || !conn_has_room(e);
 		if (e->draining && --listener->backlog == 0)
 			listener->state = LISTENER_CLOSING;
 		return;

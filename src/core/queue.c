@@ -1,7 +1,8 @@
 /*
  * Who is served next. Who took little in its last turns is sparse, and who took much is bulk, as in
  * fq_codel (RFC 8290, section 4.2); each kind has a queue. Sparse ones go first, so that they do not
- * wait for floods; but when they have taken a turn's worth, a bulk one has its turn. Other than in
+ * wait for floods; but when they have taken a turn's worth, a bulk one has its turn. After that a wait
+ * comes, so that who has become ready meanwhile is seen before another bulk one. Other than in
  * fq_codel, what a connection was is remembered while it has no work: a flood may drain in each of
  * its turns, and would be new each time.
  */
@@ -61,8 +62,11 @@ static bool end_turn(struct echo_engine *e)
 	bool much = used > e->config.turn_bytes / BULK_PART;
 
 	pop(e, which);
-	if (which == QUEUE_BULK && used > 0)
+	if (which == QUEUE_BULK && used > 0) {
 		e->sparse_left = e->config.turn_bytes;
+		if (e->round_left < e->config.round_bytes)
+			e->round_left = 0;
+	}
 	if (which == QUEUE_SPARSE && !much && e->queues[QUEUE_BULK].head != NONE)
 		e->sparse_left -= used;
 	return much;

@@ -110,6 +110,7 @@ const char *linux_listen(struct linux_system *sys, const struct sockaddr_storage
 	sys->epoll = -1;
 	sys->listener = -1;
 	sys->signals = -1;
+	sys->other = -1;
 	sys->shared = false;
 	sys->pipes_count = 0;
 	failed = open_listener(sys, address, length, backlog);
@@ -161,6 +162,7 @@ void linux_close(struct linux_system *sys)
 		close_one(&sys->pipes[sys->pipes_count - 1][1]);
 	}
 	close_one(&sys->listener);
+	close_one(&sys->other);
 	close_one(&sys->signals);
 	close_one(&sys->epoll);
 }

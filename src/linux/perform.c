@@ -102,15 +102,11 @@ static struct echo_result unacked(const struct echo_action *action)
 static struct echo_result accepted(struct linux_system *sys, const struct echo_action *action)
 {
 	int fd = accept4(sys->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-	struct echo_result result;
 
-	if (fd < 0) {
-		result = failed(action);
-		if (sys->shared && result.outcome == ECHO_WOULD_BLOCK && !share_next(sys))
-			result.outcome = linux_outcome(ECHO_OP_RESUME, errno);
-		return result;
-	}
-	sys->accepted = true;
+	if (fd < 0)
+		return failed(action);
+	if (sys->shared)
+		share_next(sys);
 	return (struct echo_result){ .outcome = ECHO_DONE, .handle = fd };
 }
 
@@ -139,9 +135,12 @@ static struct echo_result unlistened(struct linux_system *sys, const struct echo
 	int fd = sys->listener;
 
 	/* Others have the listener open, so close(2) does not take it off the interest list. */
-	if (sys->shared)
+	if (sys->shared) {
 		share_watch(sys, false);
+		close(sys->other);
+	}
 	sys->listener = -1;
+	sys->other = -1;
 	return done(action, close(fd));
 }
 

@@ -12,12 +12,27 @@
 #define STOP   UINT64_C(1)
 #define REPORT (UINT64_C(1) << 32)
 
+static bool add(const struct linux_system *sys, int listener)
+{
+	struct epoll_event event = { .events = EPOLLIN | EPOLLEXCLUSIVE,
+				     .data.u64 = ECHO_TOKEN_LISTENER };
+
+	return epoll_ctl(sys->epoll, EPOLL_CTL_ADD, listener, &event) == 0;
+}
+
+static bool drop(const struct linux_system *sys, int listener)
+{
+	return epoll_ctl(sys->epoll, EPOLL_CTL_DEL, listener, NULL) == 0;
+}
+
 static const char *open_all(struct linux_system *sys, int listener)
 {
 	struct epoll_event event = { .events = EPOLLIN, .data.u64 = LINUX_TOKEN_SIGNALS };
 
 	sys->listener = fcntl(listener, F_DUPFD_CLOEXEC, 0);
-	if (sys->listener < 0)
+	if (sys->listener >= 0)
+		sys->other = fcntl(listener, F_DUPFD_CLOEXEC, 0);
+	if (sys->other < 0)
 		return "share a listener";
 	sys->signals = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (sys->signals < 0)
@@ -38,6 +53,7 @@ const char *share_open(struct linux_system *sys, const struct linux_system *main
 
 	sys->epoll = -1;
 	sys->listener = -1;
+	sys->other = -1;
 	sys->signals = -1;
 	sys->address = main->address;
 	sys->shared = true;
@@ -53,22 +69,23 @@ const char *share_open(struct linux_system *sys, const struct linux_system *main
 
 bool share_watch(struct linux_system *sys, bool watched)
 {
-	struct epoll_event event = { .events = EPOLLIN | EPOLLEXCLUSIVE,
-				     .data.u64 = ECHO_TOKEN_LISTENER };
-	int operation = watched ? EPOLL_CTL_ADD : EPOLL_CTL_DEL;
-
 	if (sys->watched == watched)
 		return true;
-	if (epoll_ctl(sys->epoll, operation, sys->listener, &event) != 0)
+	if (!(watched ? add : drop)(sys, sys->listener))
 		return false;
 	sys->watched = watched;
-	sys->accepted = false;
 	return true;
 }
 
-bool share_next(struct linux_system *sys)
+void share_next(struct linux_system *sys)
 {
-	return !sys->accepted || (share_watch(sys, false) && share_watch(sys, true));
+	int former = sys->listener;
+
+	if (!add(sys, sys->other))
+		return;
+	drop(sys, former); /* an entry that is there can be removed */
+	sys->listener = sys->other;
+	sys->other = former;
 }
 
 void share_request(const struct linux_system *sys, uint32_t requests)

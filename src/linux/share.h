@@ -7,9 +7,9 @@
  * (EPOLL-EXC-1, EPOLL-EXC-6, EPOLL-CTL-25). A thread that is full has no entry, and takes no
  * wake-up away from those that are not.
  *
- * The kernel wakes the sleeper whose entry is the oldest. So a thread that has accepted adds its
- * entry anew, behind those of the others, or the first one would get all there is as long as it
- * sleeps in between.
+ * The kernel wakes the sleeper whose entry is the oldest. So a thread that has accepted adds an
+ * entry behind those of the others and removes the old one, or the first thread would get all there
+ * is as long as it sleeps in between. An entry belongs to a descriptor, so this takes two.
  *
  * Signals reach one thread only, which passes on what they ask for by an eventfd(2) for each.
  */
@@ -18,7 +18,8 @@
 
 #include "system.h"
 
-enum { SHARE_DESCRIPTORS = 3 }; /* of one system: the epoll instance, the listener, the eventfd */
+/* Of one system: the epoll instance, two of the listener, the eventfd. */
+enum { SHARE_DESCRIPTORS = 4 };
 
 /* Makes a system that shares the listener of `main`, which linux_listen() has opened. NULL, or what
  * could not be done, with errno set, and nothing is left open. */
@@ -27,9 +28,9 @@ const char *share_open(struct linux_system *sys, const struct linux_system *main
 /* Watches the listener, or does not; it may do so already. False: errno tells. */
 bool share_watch(struct linux_system *sys, bool watched);
 
-/* Nothing waits to be accepted: lets others have the next one, if this system has accepted since
- * the last time. False: the listener is not watched any more, and errno tells. */
-bool share_next(struct linux_system *sys);
+/* Lets others have the next connection. Where the new entry is refused, for want of memory or of
+ * watches, the old one stands: nobody is stranded, and the next accept tries again. */
+void share_next(struct linux_system *sys);
 
 /* Passes ECHO_REQUEST_* on to a system, whose thread gets them with a wait. Any thread may. */
 void share_request(const struct linux_system *sys, uint32_t requests);

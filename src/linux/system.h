@@ -28,7 +28,8 @@ enum {
 struct linux_system {
 	int epoll, listener, signals;    /* descriptors; -1: closed */
 	bool shared;                     /* others watch the listener too; see share.h, also for */
-	bool watched, accepted;          /* what is known of it then */
+	bool watched;                    /* whether we do, and for */
+	int other;                       /* a second descriptor of it; -1: none */
 	struct sockaddr_storage address; /* the listener's, with its real port */
 	uint32_t pipes_count;
 	int pipes[LINUX_PIPES_MAX][LINUX_PIPE_DESCRIPTORS]; /* as pipe(2) gives them */

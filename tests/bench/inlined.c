@@ -20,7 +20,7 @@ enum {
 enum { TO_READ = ECHO_IN | ECHO_OUT, TO_WRITE = ECHO_OUT };
 enum queue_name { UNQUEUED, SPARSE, BULK };
 
-enum { BULK_PART = 4, BULK_TURNS = 4, STREAK_LARGE = 8, STREAK_LONG = 4 };
+enum { BULK_PART = 3, BULK_TURNS = 4, STREAK_LARGE = 8, STREAK_LONG = 4 };
 
 struct conn {
 	_Alignas(64) uint64_t token; /* a slot that is free or used again has another */
@@ -199,8 +199,11 @@ static INLINE bool end_turn(struct server *s, enum queue_name which, struct conn
 	bool much = used > s->config.turn_bytes / BULK_PART;
 
 	pop(&s->queues[which], conn);
-	if (which == BULK && used > 0)
+	if (which == BULK && used > 0) {
 		s->sparse_left = (int32_t)s->config.turn_bytes;
+		if (s->round_left < (int32_t)s->config.round_bytes)
+			s->round_left = 0;
+	}
 	if (which == SPARSE && !much && s->queues[BULK].head != NONE)
 		s->sparse_left -= (int32_t)used;
 	return much;
@@ -220,7 +223,7 @@ static INLINE bool take_turn(struct server *s, enum queue_name which, int32_t id
 			conn->first = false;
 			conn->bulk = BULK_TURNS;
 			push(s, BULK, id);
-			return true;
+			return s->round_left > 0;
 		}
 		cost += conn->wants == TO_WRITE ? write_some(s, conn) : read_some(s, conn);
 		conn->credit -= (int32_t)cost;
@@ -232,7 +235,7 @@ static INLINE bool take_turn(struct server *s, enum queue_name which, int32_t id
 		conn->bulk = BULK_TURNS;
 	else if (conn->first && conn->bulk > 0)
 		conn->bulk--;
-	return true;
+	return s->round_left > 0;
 }
 
 /* Turns, until nobody has work or the round is over. */
