@@ -78,7 +78,8 @@ static void report(const struct echo_stats *stats, const struct echo_engine *eng
 	narrate_stats(&logger, 0, &now);
 }
 
-static enum echo_ending serve(struct echo_engine *engine, bool verbose)
+/* Apart from main(), which compilers take to be cold. */
+__attribute__((noinline)) static enum echo_ending serve(struct echo_engine *engine, bool verbose)
 {
 	struct echo_stats stats = { 0 };
 	struct echo_action action;

@@ -84,6 +84,8 @@ static void what_holds_for_a_connection(void **state)
 	BREAKS(begin_in_the_middle, "timer-while-open", conn_at(e, 2)->timer = TIMER_IDLE);
 	BREAKS(begin_in_the_middle, "timer-configured", e->config.idle_ms = 0);
 	BREAKS(begin_in_the_middle, "lingering-ends", conn_at(e, 1)->state = CONN_LINGERING);
+	BREAKS(begin_in_the_middle, "decided", conn_at(e, 1)->needs = ECHO_IN);
+	BREAKS(begin_in_the_middle, "decided", conn_at(e, 1)->op = ECHO_OP_DISCARD);
 }
 
 /* ECHO-102: as above: the facts about a close that is due, which has no deadline, and needs a
@@ -156,12 +158,12 @@ static void what_holds_for_the_engine(void **state)
 	BREAKS(begin_in_the_middle, "retry-delay-bounded", e->listener.retry_delay_ms = 99);
 	BREAKS(begin_in_the_middle, "retry-delay-bounded", e->listener.retry_delay_ms = 1001);
 	BREAKS(begin_in_the_middle, "asks-until-the-end", e->ending = ECHO_ABORTED);
-	BREAKS(begin_in_the_middle, "asks-until-the-end", e->op = ECHO_OP_NONE);
+	BREAKS(begin_in_the_middle, "asks-until-the-end", e->action.op = ECHO_OP_NONE);
 	BREAKS(begin_in_the_middle, "serves-the-front", e->id = 1);
 	BREAKS(begin_in_the_middle, "stopped-is-released", e->ending = ECHO_STOPPED,
-	       e->op = ECHO_OP_NONE);
+	       e->action.op = ECHO_OP_NONE);
 	BREAKS(begin_without_connections, "stopped-is-closed", e->ending = ECHO_STOPPED,
-	       e->op = ECHO_OP_NONE);
+	       e->action.op = ECHO_OP_NONE);
 }
 
 /* ECHO-16: When a connection has ended, its descriptor MUST be released: from every state of the

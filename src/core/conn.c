@@ -13,7 +13,8 @@ enum {
 	CUTS_READ = ECHO_RDHUP | ECHO_PRI | ECHO_ERR | ECHO_HUP,
 	CUTS_WRITE = ECHO_ERR | ECHO_HUP,
 
-	READINESS = ECHO_IN | ECHO_PRI | ECHO_OUT | ECHO_ERR | ECHO_HUP | ECHO_RDHUP
+	READINESS = ECHO_IN | ECHO_PRI | ECHO_OUT | ECHO_ERR | ECHO_HUP | ECHO_RDHUP,
+	NEVER_LATCHED = 0x8000
 };
 
 static bool readable(const struct conn *conn)
@@ -31,12 +32,59 @@ static void latch(struct conn *conn, unsigned readiness)
 	conn->latched = (uint16_t)(conn->latched | readiness);
 }
 
+/* What there is to do in a state, once all that it needs is latched. Nothing is received that cannot
+ * be sent on. */
+static const struct {
+	uint16_t op, needs;
+} to_do[CONN_STATE_COUNT] = {
+	[CONN_FREE] = { ECHO_OP_NONE, NEVER_LATCHED },
+	[CONN_OPENING] = { ECHO_OP_WATCH, 0 },
+	[CONN_RECEIVING] = { ECHO_OP_READ, ECHO_IN | ECHO_OUT },
+	[CONN_SENDING] = { ECHO_OP_WRITE, ECHO_OUT },
+	[CONN_PIPED] = { ECHO_OP_EMPTY, ECHO_OUT },
+	[CONN_PEEKED] = { ECHO_OP_WRITE, 0 },
+	[CONN_CONSUMING] = { ECHO_OP_CONSUME, 0 },
+	[CONN_ENDED] = { ECHO_OP_UNACKED, 0 },
+	[CONN_FINISHING] = { ECHO_OP_SHUTDOWN, 0 },
+	[CONN_LAST_ACK] = { ECHO_OP_UNACKED, ECHO_IN },
+	[CONN_PARTING] = { ECHO_OP_SHUTDOWN, 0 },
+	[CONN_LINGERING] = { ECHO_OP_DISCARD, ECHO_IN },
+	[CONN_PURGING] = { ECHO_OP_PURGE, 0 },
+	[CONN_CLOSING] = { ECHO_OP_CLOSE, 0 },
+};
+
+static enum echo_op op_now(const struct conn *conn)
+{
+	return conn->checking ? ECHO_OP_UNACKED : (enum echo_op)to_do[conn->state].op;
+}
+
+static unsigned needs_now(const struct conn *conn)
+{
+	if (conn->checking)
+		return 0;
+	if (conn->ending)
+		return ECHO_IN; /* before we end a stream, we look whether something is unread */
+	return to_do[conn->state].needs;
+}
+
+static void decide(struct conn *conn)
+{
+	conn->op = (uint8_t)op_now(conn);
+	conn->needs = (uint16_t)needs_now(conn);
+}
+
+bool conn_decided(const struct conn *conn)
+{
+	return conn->op == op_now(conn) && conn->needs == needs_now(conn);
+}
+
 static void happened(struct conn *conn, enum conn_event event)
 {
 	enum conn_state next = state_next((enum conn_state)conn->state, event);
 
 	ASSERT(next != CONN_NONE);
 	conn->state = (uint8_t)next;
+	decide(conn);
 }
 
 /* The deadline that the state calls for, from now. */
@@ -88,8 +136,10 @@ static void release_pipe(struct echo_engine *e, struct conn *conn)
 
 static void work(struct echo_engine *e, uint32_t id)
 {
-	if (conn_op(e, id) != ECHO_OP_NONE)
-		queue_add(e, id);
+	struct conn *conn = conn_at(e, id);
+
+	if (conn_works(conn))
+		queue_add(e, id, &conn->flow);
 }
 
 /* A byte has moved: what was seen at the last check says nothing any more. */
@@ -98,7 +148,7 @@ static void moved(struct echo_engine *e, uint32_t id)
 	struct conn *conn = conn_at(e, id);
 
 	conn->unacked = 0;
-	if (conn->timer != TIMER_NONE || e->draining || e->config.idle_ms > 0)
+	if (e->draining || e->config.idle_ms > 0)
 		rearm(e, id);
 }
 
@@ -110,10 +160,10 @@ static void give_up(struct echo_engine *e, uint32_t id, enum echo_reason reason)
 
 	if (conn->state == CONN_CLOSING || conn->state == CONN_PURGING)
 		return;
-	happened(conn, EV_GIVEN_UP);
 	conn->checking = false;
 	conn->ending = false;
 	conn->reason = (uint8_t)reason;
+	happened(conn, EV_GIVEN_UP);
 	if (conn->state != CONN_PURGING)
 		release_buffer(e, conn);
 	rearm(e, id);
@@ -167,7 +217,7 @@ static void closed(struct echo_engine *e, uint32_t id)
 
 	happened(conn, EV_CLOSED);
 	conn->latched = 0;
-	queue_drop(e);
+	queue_drop(e, &conn->flow);
 	conn->flow.next = e->slots_free;
 	e->slots_free = id;
 	e->connections--;
@@ -194,26 +244,6 @@ void conn_event(struct echo_engine *e, const struct echo_event *event)
 	work(e, id);
 }
 
-/* What there is to do in a state, once all that it needs is latched. Nothing is received that cannot
- * be sent on. */
-static const struct {
-	uint8_t op, needs;
-} to_do[CONN_STATE_COUNT] = {
-	[CONN_OPENING] = { ECHO_OP_WATCH, 0 },
-	[CONN_RECEIVING] = { ECHO_OP_READ, ECHO_IN | ECHO_OUT },
-	[CONN_SENDING] = { ECHO_OP_WRITE, ECHO_OUT },
-	[CONN_PIPED] = { ECHO_OP_EMPTY, ECHO_OUT },
-	[CONN_PEEKED] = { ECHO_OP_WRITE, 0 },
-	[CONN_CONSUMING] = { ECHO_OP_CONSUME, 0 },
-	[CONN_ENDED] = { ECHO_OP_UNACKED, 0 },
-	[CONN_FINISHING] = { ECHO_OP_SHUTDOWN, 0 },
-	[CONN_LAST_ACK] = { ECHO_OP_UNACKED, ECHO_IN },
-	[CONN_PARTING] = { ECHO_OP_SHUTDOWN, 0 },
-	[CONN_LINGERING] = { ECHO_OP_DISCARD, ECHO_IN },
-	[CONN_PURGING] = { ECHO_OP_PURGE, 0 },
-	[CONN_CLOSING] = { ECHO_OP_CLOSE, 0 },
-};
-
 /* Is it to be moved through a pipe? But whether something is unread, only a read tells. */
 static bool fills(const struct echo_engine *e, const struct conn *conn)
 {
@@ -228,42 +258,26 @@ static enum echo_op op_to_receive(const struct echo_engine *e, const struct conn
 	return pool_empty(&e->buffers) ? ECHO_OP_PEEK : ECHO_OP_READ;
 }
 
-enum echo_op conn_op(const struct echo_engine *e, uint32_t id)
-{
-	const struct conn *conn = conn_at(e, id);
-	enum echo_op op = (enum echo_op)to_do[conn->state].op;
-	unsigned needs = to_do[conn->state].needs;
-
-	if (conn->checking)
-		return ECHO_OP_UNACKED;
-	if (conn->ending)
-		needs = ECHO_IN; /* before we end a stream, we look whether something is unread */
-	if ((conn->latched & needs) != needs)
-		return ECHO_OP_NONE;
-	return op == ECHO_OP_READ ? op_to_receive(e, conn) : op;
-}
-
-/* The engine has settled on `op`: what it takes is taken. */
-void conn_begin(struct echo_engine *e, uint32_t id, enum echo_op op)
+void conn_plan(struct echo_engine *e, uint32_t id)
 {
 	struct conn *conn = conn_at(e, id);
+	struct echo_action *action = &e->action;
+	enum echo_op op = (enum echo_op)conn->op;
 
 	if (op == ECHO_OP_READ)
-		conn->buffer = pool_take(&e->buffers);
-	else if (op == ECHO_OP_FILL)
-		conn->buffer = pool_take(&e->pipes);
-}
+		op = op_to_receive(e, conn);
 
-void conn_render(const struct echo_engine *e, uint32_t id, struct echo_action *action)
-{
-	const struct conn *conn = conn_at(e, id);
-
-	action->token = (uint64_t)conn->generation << 32 | id;
-	action->handle = conn->handle;
-	action->reason = (enum echo_reason)conn->reason;
-	switch (action->op) {
+	*action = (struct echo_action){
+		.token = (uint64_t)conn->generation << 32 | id,
+		.handle = conn->handle,
+		.pipe = -1,
+		.timeout_ms = -1,
+		.op = op,
+		.reason = (enum echo_reason)conn->reason,
+	};
+	switch (op) {
 	case ECHO_OP_READ:
-	case ECHO_OP_PEEK:
+		conn->buffer = pool_take(&e->buffers);
 		action->data = buffer_data(e, conn->buffer);
 		action->length = e->config.buffer_size;
 		break;
@@ -275,11 +289,13 @@ void conn_render(const struct echo_engine *e, uint32_t id, struct echo_action *a
 		action->data = e->scratch;
 		action->length = conn->end - conn->start;
 		break;
+	case ECHO_OP_PEEK:
 	case ECHO_OP_DISCARD:
 		action->data = e->scratch;
 		action->length = e->config.buffer_size;
 		break;
 	case ECHO_OP_FILL:
+		conn->buffer = pool_take(&e->pipes);
 		action->pipe = (int32_t)conn->buffer;
 		action->length = e->config.buffer_size;
 		break;
@@ -370,8 +386,7 @@ static void received(struct echo_engine *e, uint32_t id, enum conn_event event,
 {
 	struct conn *conn = conn_at(e, id);
 
-	switch (result->outcome) {
-	case ECHO_DONE:
+	if (result->outcome == ECHO_DONE) {
 		ASSERT(result->count >= 1);
 		ASSERT(result->count <= e->config.buffer_size);
 		conn->start = 0;
@@ -383,6 +398,8 @@ static void received(struct echo_engine *e, uint32_t id, enum conn_event event,
 		happened(conn, event);
 		moved(e, id);
 		return;
+	}
+	switch (result->outcome) {
 	case ECHO_END:
 		release_buffer(e, conn);
 		conn->ending = false;
@@ -449,8 +466,7 @@ static void sent(struct echo_engine *e, uint32_t id, const struct echo_result *r
 	bool piped = conn->state == CONN_PIPED;
 	uint32_t owed = conn->end - conn->start;
 
-	switch (result->outcome) {
-	case ECHO_DONE:
+	if (result->outcome == ECHO_DONE) {
 		ASSERT(result->count >= 1);
 		ASSERT(result->count <= owed);
 		conn->start += result->count;
@@ -461,6 +477,8 @@ static void sent(struct echo_engine *e, uint32_t id, const struct echo_result *r
 		moved(e, id);
 		part_if_due(e, id);
 		return;
+	}
+	switch (result->outcome) {
 	case ECHO_WOULD_BLOCK:
 		spend(conn, ECHO_OUT);
 		return;
@@ -569,6 +587,18 @@ static void lingered(struct echo_engine *e, uint32_t id, const struct echo_resul
 	}
 }
 
+/* The stream is ended, unless the read that comes first finds something. */
+static void look_and_end(struct echo_engine *e, uint32_t id, enum echo_reason reason)
+{
+	struct conn *conn = conn_at(e, id);
+
+	conn->ending = true;
+	decide(conn);
+	conn->reason = (uint8_t)reason;
+	latch(conn, ECHO_IN);
+	timer_set(e, id, TIMER_NONE);
+}
+
 /* No byte has moved, as far as our own calls tell: nothing comes, or the peer takes nothing. */
 static void idle(struct echo_engine *e, uint32_t id)
 {
@@ -578,10 +608,7 @@ static void idle(struct echo_engine *e, uint32_t id)
 		give_up(e, id, ECHO_REASON_IDLE);
 		return;
 	}
-	conn->ending = true;
-	conn->reason = ECHO_REASON_IDLE;
-	latch(conn, ECHO_IN);
-	timer_set(e, id, TIMER_NONE);
+	look_and_end(e, id, ECHO_REASON_IDLE);
 }
 
 static bool waits_for_room(const struct conn *conn)
@@ -600,7 +627,7 @@ static void checked(struct echo_engine *e, uint32_t id, uint32_t count)
 	uint32_t before = conn->unacked;
 
 	conn->unacked = count;
-	if (conn_op(e, id) != ECHO_OP_NONE || (count != 0 && count != before)) {
+	if (conn_works(conn) || (count != 0 && count != before)) {
 		rearm(e, id);
 	} else if (count == 0 && waits_for_room(conn)) {
 		latch(conn, ECHO_OUT); /* there is room: the event is under way */
@@ -618,6 +645,7 @@ static void asked_unacked(struct echo_engine *e, uint32_t id, const struct echo_
 	if (result->outcome == ECHO_INTERRUPTED)
 		return;
 	conn->checking = false;
+	decide(conn);
 	if (!checking && result->count != conn->unacked)
 		conn->unacked = 0; /* it has changed since the last check */
 	if (result->outcome != ECHO_DONE) {
@@ -704,10 +732,7 @@ static void quiet(struct echo_engine *e, uint32_t id)
 	if (conn->state == CONN_LINGERING && e->listener.state == LISTENER_PAUSED) {
 		give_up(e, id, (enum echo_reason)conn->reason); /* others wait for its slot */
 	} else if (conn->state == CONN_RECEIVING && !readable(conn)) {
-		conn->ending = true;
-		conn->reason = ECHO_REASON_DRAINED;
-		latch(conn, ECHO_IN);
-		timer_set(e, id, TIMER_NONE);
+		look_and_end(e, id, ECHO_REASON_DRAINED);
 		work(e, id);
 	} else {
 		rearm(e, id); /* it waits for its peer */
@@ -722,10 +747,11 @@ void conn_expire(struct echo_engine *e, uint32_t id, enum timer timer)
 		give_up(e, id, (enum echo_reason)conn->reason);
 		return;
 	}
-	if (conn_op(e, id) != ECHO_OP_NONE) {
+	if (conn_works(conn)) {
 		rearm(e, id); /* it waits for its turn */
 	} else if (timer == TIMER_IDLE) {
 		conn->checking = true;
+		decide(conn);
 		timer_set(e, id, TIMER_NONE);
 		work(e, id);
 	} else {

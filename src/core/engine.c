@@ -94,70 +94,34 @@ struct echo_engine *echo_init(void *memory, const struct echo_config *config, ui
 	return e;
 }
 
-static enum echo_op op_of(const struct echo_engine *e, uint32_t id)
+static bool works(const struct echo_engine *e, uint32_t id)
 {
-	return id == LISTENER ? listener_op(e) : conn_op(e, id);
+	return id == LISTENER ? listener_op(e) != ECHO_OP_NONE : conn_works(conn_at(e, id));
 }
 
-static void plan(struct echo_engine *e, enum echo_op op, uint32_t id)
+/* Nobody's, or the listener's; what it takes is filled in. */
+static void plan_plain(struct echo_engine *e, enum echo_op op, uint32_t id)
 {
-	e->op = op;
+	e->action = (struct echo_action){ .op = op, .handle = -1, .pipe = -1, .timeout_ms = -1 };
 	e->id = id;
-	if (id < LISTENER)
-		conn_begin(e, id, op);
 }
 
-/* What the scratch buffer shows has to be sent before anything else overwrites it. */
-static bool peeked(const struct echo_engine *e, uint32_t id)
+static void plan(struct echo_engine *e, uint32_t id)
 {
-	return id < LISTENER && conn_at(e, id)->state == CONN_PEEKED;
-}
-
-static bool stopped(struct echo_engine *e)
-{
-	if (e->draining && e->connections == 0 && e->listener.state == LISTENER_CLOSED)
-		e->ending = ECHO_STOPPED;
-	return e->ending != ECHO_RUNNING;
-}
-
-/*
- * Decides on the next action. Each pass takes somebody without work out of a queue, or gives
- * somebody whose turn is over a new one at the end of the bulk queue, so it ends.
- */
-static void settle(struct echo_engine *e)
-{
-	uint32_t id;
-
-	if (stopped(e)) {
-		plan(e, ECHO_OP_NONE, NONE);
+	if (id == LISTENER) {
+		plan_plain(e, listener_op(e), id);
+		e->action.token = ECHO_TOKEN_LISTENER;
 		return;
 	}
-	while ((id = queue_front(e)) != NONE) {
-		enum echo_op op = op_of(e, id);
-
-		if (peeked(e, id)) {
-			plan(e, op, id);
-			return;
-		}
-		if (e->report || e->round_left <= 0)
-			break;
-		if (op == ECHO_OP_NONE) {
-			queue_drained(e);
-		} else if (queue_spent(e, id)) {
-			queue_turn_over(e);
-		} else {
-			plan(e, op, id);
-			return;
-		}
-	}
-	plan(e, e->report ? ECHO_OP_REPORT : ECHO_OP_WAIT, NONE);
+	e->id = id;
+	conn_plan(e, id);
 }
 
 static int32_t timeout_ms(const struct echo_engine *e)
 {
 	uint64_t next_ms = timer_next(e);
 
-	if (queue_front(e) != NONE)
+	if (queue_next(e) != QUEUE_NONE)
 		return 0;
 	if (listener_next(e) < next_ms)
 		next_ms = listener_next(e);
@@ -174,20 +138,75 @@ static int32_t timeout_ms(const struct echo_engine *e)
 	return next_ms - e->now_ms > INT32_MAX ? INT32_MAX : (int32_t)(next_ms - e->now_ms);
 }
 
+static void plan_wait(struct echo_engine *e)
+{
+	plan_plain(e, ECHO_OP_WAIT, NONE);
+	e->action.timeout_ms = timeout_ms(e);
+	e->action.events_max = e->config.events_max;
+}
+
+/* What the scratch buffer shows has to be sent before anything else overwrites it. */
+static bool peeked(const struct echo_engine *e, uint32_t id)
+{
+	return id < LISTENER && conn_at(e, id)->state == CONN_PEEKED;
+}
+
+/* Until a wait comes; a report that is due comes first. */
+static bool round_over(const struct echo_engine *e)
+{
+	return e->report || e->round_left <= 0;
+}
+
+/* The front has something to do, and may do it now. */
+static bool goes_on(const struct echo_engine *e, uint32_t id, const struct flow *front)
+{
+	return works(e, id) && ((!queue_spent(front) && !round_over(e)) || peeked(e, id));
+}
+
+static bool stopped(struct echo_engine *e)
+{
+	if (e->draining && e->connections == 0 && e->listener.state == LISTENER_CLOSED)
+		e->ending = ECHO_STOPPED;
+	return e->ending != ECHO_RUNNING;
+}
+
+/*
+ * Decides on the next action. Each pass takes somebody without work out of a queue, or gives
+ * somebody whose turn is over a new one at the end of the bulk queue, so it ends.
+ */
+static void settle(struct echo_engine *e)
+{
+	enum queue_name which;
+
+	if (stopped(e)) {
+		plan_plain(e, ECHO_OP_NONE, NONE);
+		return;
+	}
+	while ((which = queue_next(e)) != QUEUE_NONE) {
+		uint32_t id = e->queues[which].head;
+		struct flow *front = flow_at(e, id);
+
+		if (goes_on(e, id, front)) {
+			plan(e, id);
+			return;
+		}
+		if (round_over(e))
+			break;
+		if (works(e, id))
+			queue_turn_over(e, which, front);
+		else
+			queue_drained(e, which, front);
+	}
+	if (e->report)
+		plan_plain(e, ECHO_OP_REPORT, NONE);
+	else
+		plan_wait(e);
+}
+
 bool echo_next(const struct echo_engine *e, struct echo_action *action)
 {
-	*action = (struct echo_action){ .op = e->op, .handle = -1, .pipe = -1, .timeout_ms = -1 };
-	if (e->op == ECHO_OP_NONE)
-		return false;
-	if (e->op == ECHO_OP_WAIT) {
-		action->timeout_ms = timeout_ms(e);
-		action->events_max = e->config.events_max;
-	}
-	if (e->id == LISTENER)
-		action->token = ECHO_TOKEN_LISTENER;
-	else if (e->id != NONE)
-		conn_render(e, e->id, action);
-	return true;
+	*action = e->action;
+	return e->action.op != ECHO_OP_NONE;
 }
 
 static void drain(struct echo_engine *e)
@@ -282,7 +301,7 @@ static bool moves_bytes(enum echo_op op)
 
 static uint32_t cost(const struct echo_engine *e, const struct echo_result *result)
 {
-	enum echo_op op = e->op;
+	enum echo_op op = e->action.op;
 
 	/* Draining, the listener is to be closed before others come: its turn lasts until then, and
 	 * is bounded by the backlog. */
@@ -298,17 +317,19 @@ static uint32_t cost(const struct echo_engine *e, const struct echo_result *resu
 void echo_complete(struct echo_engine *e, const struct echo_action *action,
 		   const struct echo_result *result)
 {
-	ASSERT(action->op == e->op);
-	if (e->op == ECHO_OP_WAIT) {
+	enum echo_op op = e->action.op;
+
+	ASSERT(action->op == op);
+	if (op == ECHO_OP_WAIT) {
 		waited(e, result);
-	} else if (e->op == ECHO_OP_REPORT) {
+	} else if (op == ECHO_OP_REPORT) {
 		e->report = false;
 	} else {
-		queue_charge(e, e->id, cost(e, result));
+		queue_charge(e, flow_at(e, e->id), cost(e, result));
 		if (e->id == LISTENER)
-			listener_complete(e, e->op, result);
+			listener_complete(e, op, result);
 		else
-			conn_complete(e, e->id, e->op, result);
+			conn_complete(e, e->id, op, result);
 	}
 	settle(e);
 }

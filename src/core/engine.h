@@ -65,6 +65,8 @@ struct conn {
 	uint64_t deadline_ms;
 	uint32_t unacked; /* seen at the last check, and so ever since; 0: none was made */
 	uint16_t latched; /* ECHO_*: readiness announced and not yet spent */
+	uint16_t needs;   /* what has to be latched for what there is to do: it follows from */
+	uint8_t op;       /* the state and the two flags below, as this does */
 	uint8_t state;
 	uint8_t timer;
 	uint8_t reason;
@@ -133,8 +135,8 @@ struct echo_engine {
 	bool report;
 	enum echo_ending ending;
 
-	enum echo_op op; /* the next action, */
-	uint32_t id;     /* and whose it is */
+	struct echo_action action; /* the next one, */
+	uint32_t id;               /* and whose it is */
 };
 
 static inline struct conn *conn_at(const struct echo_engine *e, uint32_t id)
@@ -142,16 +144,33 @@ static inline struct conn *conn_at(const struct echo_engine *e, uint32_t id)
 	return &e->slots[id].conn;
 }
 
-/* queue.c: who is served next */
+/* Whose turns they are: a connection's, or the listener's. */
+static inline struct flow *flow_at(struct echo_engine *e, uint32_t id)
+{
+	return id == LISTENER ? &e->listener.flow : &conn_at(e, id)->flow;
+}
+
+/* Is there anything that it can do? */
+static inline bool conn_works(const struct conn *conn)
+{
+	return (conn->latched & conn->needs) == conn->needs;
+}
+
+/* queue.c: who is served next. The front of a queue has its flow with it. */
 void queue_init(struct echo_engine *e);
-void queue_add(struct echo_engine *e, uint32_t id); /* it has work; no change if it is queued */
-uint32_t queue_front(const struct echo_engine *e);  /* NONE: nobody has work */
-bool queue_spent(const struct echo_engine *e, uint32_t front); /* has it used up its turn? */
-void queue_charge(struct echo_engine *e, uint32_t front,
-		  uint32_t cost);            /* to its turn, and the round */
-void queue_drained(struct echo_engine *e);   /* the front has no work left */
-void queue_turn_over(struct echo_engine *e); /* the front goes to the end of the line */
-void queue_drop(struct echo_engine *e);      /* the front is gone */
+enum queue_name queue_next(
+	const struct echo_engine *e);       /* whose front it is; NONE: nobody has work */
+bool queue_spent(const struct flow *front); /* has it used up its turn? */
+
+/* It has work; no change if it is queued. */
+void queue_add(struct echo_engine *e, uint32_t id, struct flow *flow);
+
+/* Of the front: what it did costs so much, of its turn and of the round; it has no work left; it goes
+ * to the end of the line; it is gone. */
+void queue_charge(struct echo_engine *e, struct flow *front, uint32_t cost);
+void queue_drained(struct echo_engine *e, enum queue_name which, struct flow *front);
+void queue_turn_over(struct echo_engine *e, enum queue_name which, struct flow *front);
+void queue_drop(struct echo_engine *e, struct flow *front);
 
 /* timer.c: deadlines of connections */
 void timer_init(struct echo_engine *e);
@@ -167,9 +186,8 @@ void pool_lose(struct pool *pool); /* who has one will not give it back */
 uint8_t *buffer_data(const struct echo_engine *e, uint32_t buffer); /* NONE: the scratch buffer's */
 
 /* conn.c: what a connection can do now, and what comes of it */
-enum echo_op conn_op(const struct echo_engine *e, uint32_t id);
-void conn_begin(struct echo_engine *e, uint32_t id, enum echo_op op);
-void conn_render(const struct echo_engine *e, uint32_t id, struct echo_action *action);
+void conn_plan(struct echo_engine *e, uint32_t id); /* what it can do is to be done next */
+bool conn_decided(const struct conn *conn);         /* invariant: `op` and `needs` are right */
 void conn_complete(struct echo_engine *e, uint32_t id, enum echo_op op,
 		   const struct echo_result *result);
 void conn_open(struct echo_engine *e, int32_t handle);

@@ -27,7 +27,7 @@ static bool pipes(const struct echo_engine *e, uint32_t id)
 	const struct conn *conn = conn_at(e, id);
 
 	return conn->state == CONN_PIPED || conn->state == CONN_PURGING ||
-	       (e->id == id && e->op == ECHO_OP_FILL);
+	       (e->id == id && e->action.op == ECHO_OP_FILL);
 }
 
 static const char *free_invariant(const struct conn *conn)
@@ -44,7 +44,7 @@ static const char *free_invariant(const struct conn *conn)
 static const char *conn_invariant(const struct echo_engine *e, uint32_t id)
 {
 	const struct conn *conn = conn_at(e, id);
-	bool reading = e->id == id && e->op == ECHO_OP_READ;
+	bool reading = e->id == id && e->action.op == ECHO_OP_READ;
 
 	if (!is_open(conn))
 		return free_invariant(conn);
@@ -64,10 +64,10 @@ static const char *conn_invariant(const struct echo_engine *e, uint32_t id)
 		      conn->buffer < (pipes(e, id) ? &e->pipes : &e->buffers)->fresh,
 	      "buffer-exists");
 	HOLDS(conn->streak <= STREAK_MAX || conn->streak == STREAK_NEVER, "streak-bounded");
-	HOLDS(conn->state != CONN_PEEKED || (e->id == id && e->op == ECHO_OP_WRITE),
+	HOLDS(conn->state != CONN_PEEKED || (e->id == id && e->action.op == ECHO_OP_WRITE),
 	      "peeked-is-sent-at-once");
 	HOLDS(!conn->ending || conn->state == CONN_RECEIVING, "ending-while-receiving");
-	HOLDS(conn->flow.queue != QUEUE_NONE || conn_op(e, id) == ECHO_OP_NONE, "work-is-queued");
+	HOLDS(conn->flow.queue != QUEUE_NONE || !conn_works(conn), "work-is-queued");
 	HOLDS(conn->timer < TIMER_COUNT, "timer-exists");
 	HOLDS(conn->timer == TIMER_NONE ||
 		      (conn->state != CONN_CLOSING && conn->state != CONN_PURGING),
@@ -78,6 +78,7 @@ static const char *conn_invariant(const struct echo_engine *e, uint32_t id)
 	HOLDS(!conn->checking || conn->state == CONN_RECEIVING || conn->state == CONN_SENDING ||
 		      conn->state == CONN_PIPED || conn->state == CONN_LAST_ACK,
 	      "checking-while-open");
+	HOLDS(conn_decided(conn), "decided");
 	return NULL;
 }
 
@@ -120,7 +121,7 @@ static const char *conns_invariant(const struct echo_engine *e, struct census *c
 	return wrong != NULL ? wrong : pool_invariant(&e->pipes, census->piping);
 }
 
-static const struct flow *flow_at(const struct echo_engine *e, uint32_t id)
+static const struct flow *flow_of(const struct echo_engine *e, uint32_t id)
 {
 	return id == LISTENER ? &e->listener.flow : &conn_at(e, id)->flow;
 }
@@ -132,9 +133,9 @@ static const char *queue_invariant(const struct echo_engine *e, const struct cen
 	for (uint32_t which = QUEUE_SPARSE; which <= QUEUE_BULK; which++) {
 		uint32_t last = NONE;
 
-		for (uint32_t id = e->queues[which].head; id != NONE; id = flow_at(e, id)->next) {
+		for (uint32_t id = e->queues[which].head; id != NONE; id = flow_of(e, id)->next) {
 			HOLDS(id == LISTENER || id < e->slots_fresh, "queued-exists");
-			HOLDS(flow_at(e, id)->queue == which, "queued-where-tagged");
+			HOLDS(flow_of(e, id)->queue == which, "queued-where-tagged");
 			HOLDS(++linked <= tagged, "queue-ends");
 			last = id;
 		}
@@ -183,8 +184,8 @@ static const char *engine_invariant(const struct echo_engine *e)
 	HOLDS(listener->retry_delay_ms >= e->config.retry_min_ms &&
 		      listener->retry_delay_ms <= e->config.retry_max_ms,
 	      "retry-delay-bounded");
-	HOLDS((e->op == ECHO_OP_NONE) == (e->ending != ECHO_RUNNING), "asks-until-the-end");
-	HOLDS(e->id == NONE || e->id == queue_front(e), "serves-the-front");
+	HOLDS((e->action.op == ECHO_OP_NONE) == (e->ending != ECHO_RUNNING), "asks-until-the-end");
+	HOLDS(e->id == NONE || e->id == e->queues[queue_next(e)].head, "serves-the-front");
 	if (e->ending == ECHO_STOPPED) {
 		HOLDS(e->connections == 0 && e->buffers.used == 0 && e->pipes.used == 0,
 		      "stopped-is-released");

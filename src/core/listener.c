@@ -42,7 +42,7 @@ enum echo_op listener_op(const struct echo_engine *e)
 static void work(struct echo_engine *e)
 {
 	if (listener_op(e) != ECHO_OP_NONE)
-		queue_add(e, LISTENER);
+		queue_add(e, LISTENER, &e->listener.flow);
 }
 
 void listener_announced(struct echo_engine *e)

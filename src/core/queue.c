@@ -8,60 +8,37 @@
  */
 #include "engine.h"
 
-static struct flow *flow_of(const struct echo_engine *e, uint32_t id)
-{
-	if (id == LISTENER)
-		return &((struct echo_engine *)(uintptr_t)e)->listener.flow;
-	return &conn_at(e, id)->flow;
-}
-
-static void push(struct echo_engine *e, enum queue_name which, uint32_t id)
+static void push(struct echo_engine *e, enum queue_name which, uint32_t id, struct flow *flow)
 {
 	struct queue *queue = &e->queues[which];
-	struct flow *flow = flow_of(e, id);
 
 	flow->next = NONE;
 	flow->queue = (uint8_t)which;
 	if (queue->tail == NONE)
 		queue->head = id;
 	else
-		flow_of(e, queue->tail)->next = id;
+		flow_at(e, queue->tail)->next = id;
 	queue->tail = id;
 }
 
-static enum queue_name front_queue(const struct echo_engine *e)
-{
-	bool sparse = e->queues[QUEUE_SPARSE].head != NONE;
-	bool bulk = e->queues[QUEUE_BULK].head != NONE;
-
-	if (sparse && (!bulk || e->sparse_left > 0))
-		return QUEUE_SPARSE;
-	return bulk ? QUEUE_BULK : QUEUE_NONE;
-}
-
-static uint32_t pop(struct echo_engine *e, enum queue_name which)
+static void pop(struct echo_engine *e, enum queue_name which, struct flow *flow)
 {
 	struct queue *queue = &e->queues[which];
-	uint32_t id = queue->head;
-	struct flow *flow = flow_of(e, id);
 
 	queue->head = flow->next;
 	if (queue->head == NONE)
 		queue->tail = NONE;
-	flow->next = NONE;
 	flow->queue = QUEUE_NONE;
-	return id;
 }
 
 /* The front's turn ends: did it take much? Each sparse one does so but once, and is not counted for
  * that. */
-static bool end_turn(struct echo_engine *e)
+static bool end_turn(struct echo_engine *e, enum queue_name which, struct flow *flow)
 {
-	enum queue_name which = front_queue(e);
-	uint32_t used = e->config.turn_bytes - (uint32_t)flow_of(e, e->queues[which].head)->credit;
+	uint32_t used = e->config.turn_bytes - (uint32_t)flow->credit;
 	bool much = used > e->config.turn_bytes / BULK_PART;
 
-	pop(e, which);
+	pop(e, which, flow);
 	if (which == QUEUE_BULK && used > 0) {
 		e->sparse_left = e->config.turn_bytes;
 		if (e->round_left < e->config.round_bytes)
@@ -79,59 +56,60 @@ void queue_init(struct echo_engine *e)
 	e->sparse_left = e->config.turn_bytes;
 }
 
-void queue_add(struct echo_engine *e, uint32_t id)
+void queue_add(struct echo_engine *e, uint32_t id, struct flow *flow)
 {
-	struct flow *flow = flow_of(e, id);
-
 	if (flow->queue != QUEUE_NONE)
 		return;
 	flow->credit = (int32_t)e->config.turn_bytes;
 	flow->first = true;
-	push(e, flow->bulk > 0 ? QUEUE_BULK : QUEUE_SPARSE, id);
+	push(e, flow->bulk > 0 ? QUEUE_BULK : QUEUE_SPARSE, id, flow);
 }
 
-uint32_t queue_front(const struct echo_engine *e)
+enum queue_name queue_next(const struct echo_engine *e)
 {
-	return e->queues[front_queue(e)].head;
+	bool sparse = e->queues[QUEUE_SPARSE].head != NONE;
+	bool bulk = e->queues[QUEUE_BULK].head != NONE;
+
+	if (sparse && (!bulk || e->sparse_left > 0))
+		return QUEUE_SPARSE;
+	return bulk ? QUEUE_BULK : QUEUE_NONE;
 }
 
-bool queue_spent(const struct echo_engine *e, uint32_t front)
+bool queue_spent(const struct flow *front)
 {
-	return flow_of(e, front)->credit <= 0;
+	return front->credit <= 0;
 }
 
-void queue_charge(struct echo_engine *e, uint32_t front, uint32_t cost)
+void queue_charge(struct echo_engine *e, struct flow *front, uint32_t cost)
 {
-	flow_of(e, front)->credit -= (int32_t)cost;
+	front->credit -= (int32_t)cost;
 	e->round_left -= cost;
 }
 
-void queue_drained(struct echo_engine *e)
+void queue_drained(struct echo_engine *e, enum queue_name which, struct flow *front)
 {
-	struct flow *flow = flow_of(e, queue_front(e));
-	bool much = end_turn(e);
+	bool much = end_turn(e, which, front);
 
-	if (!flow->first)
+	if (!front->first)
 		return;
 	if (much)
-		flow->bulk = BULK_TURNS;
-	else if (flow->bulk > 0)
-		flow->bulk--;
+		front->bulk = BULK_TURNS;
+	else if (front->bulk > 0)
+		front->bulk--;
 }
 
-void queue_turn_over(struct echo_engine *e)
+void queue_turn_over(struct echo_engine *e, enum queue_name which, struct flow *front)
 {
-	uint32_t id = queue_front(e);
-	struct flow *flow = flow_of(e, id);
+	uint32_t id = e->queues[which].head;
 
-	end_turn(e);
-	flow->credit = (int32_t)e->config.turn_bytes;
-	flow->first = false;
-	flow->bulk = BULK_TURNS;
-	push(e, QUEUE_BULK, id);
+	end_turn(e, which, front);
+	front->credit = (int32_t)e->config.turn_bytes;
+	front->first = false;
+	front->bulk = BULK_TURNS;
+	push(e, QUEUE_BULK, id, front);
 }
 
-void queue_drop(struct echo_engine *e)
+void queue_drop(struct echo_engine *e, struct flow *front)
 {
-	end_turn(e);
+	end_turn(e, (enum queue_name)front->queue, front);
 }
