@@ -38,6 +38,9 @@ python() { PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=tests/bench python3 -c "$@"; }
 	generate tail --floods 2 --count 5
 	assert_success
 	assert_output --regexp '"messages": 5, .*"others_max_bytes": [0-9]+\}$'
+	generate tail --floods 2 --count 4000000000 --most 1
+	assert_success
+	assert_output --regexp '"messages": [1-9][0-9]*, '
 	generate idle --connections 5 </dev/null
 	assert_success
 	assert_output --regexp '^\{"mode": "idle", "messages": 5,'
@@ -149,6 +152,21 @@ assert abs(calls - 3) < 0.02, f"the yardstick takes a wait, a read and a write, 
 	assert_line --regexp '^\[[0-9]\] epoll-echo, naive: valgrind is not installed \(ci/setup --bench\)$'
 	assert_line --regexp '^connect, echo, close, us CPU a connection +[0-9.]+ +[0-9.]+$'
 	assert_line 'no plots: gnuplot is not installed (ci/setup --bench)'
+	assert_line --regexp "^network: the machine's, .* \(unshare is not installed\)\$"
+	assert_line --regexp "^warning: in the machine's network \(unshare is not installed\), with .*"
+}
+
+@test "ECHO-153: what is set in the machine's network is not in the figures, or is told of" {
+	local as_root=
+	[ "$EUID" -eq 0 ] || as_root=--map-root-user
+	unshare --net $as_root ip link set lo up 2>/dev/null || skip 'no network namespace may be made here'
+	run --separate-stderr tests/bench/bench --quick --peers naive --only churn --out "$BATS_TEST_TMPDIR/out"
+	assert_success
+	assert_line 'network: a namespace of its own, cubic'
+	run --separate-stderr tests/bench/bench --quick --peers naive --only churn --out "$BATS_TEST_TMPDIR/out" --host-network
+	assert_success
+	assert_line "network: the machine's, $(cat /proc/sys/net/ipv4/tcp_congestion_control) (--host-network)"
+	assert_line --regexp '^warning: in the machine.s network \(--host-network\), with .*'
 }
 
 @test "ECHO-152: interrupted, the benchmark leaves no process behind" {

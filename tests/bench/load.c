@@ -33,6 +33,7 @@ static const char usage[] =
 	"  --bytes N        of each stream of bulk (64 MiB)\n"
 	"  --window BYTES   of a stream that may be under way (1 MiB)\n"
 	"  --floods N       connections beside the one that tail times (64)\n"
+	"  --most S         tail ends after so many seconds, whatever the count (3600)\n"
 	"  --timeout S      without progress for so long, the server has stalled (10)\n"
 	"  --server PID     tells the CPU time of this process during what was measured\n"
 	"  --cpu N          runs on this core only\n"
@@ -198,6 +199,9 @@ static void parse_option(struct load *load, int option, const char *name, const 
 	case 'f':
 		load->floods = (uint32_t)number(name, value, 0, LOAD_CONNECTIONS_MAX - 1);
 		break;
+	case 'm':
+		load->most_ms = (int)number(name, value, 1, 3600) * 1000;
+		break;
 	case 't':
 		load->timeout_ms = (int)number(name, value, 1, 3600) * 1000;
 		break;
@@ -224,6 +228,7 @@ static const struct mode *parse(struct load *load, int argc, char *argv[])
 		{ "bytes", required_argument, NULL, 'b' },
 		{ "window", required_argument, NULL, 'w' },
 		{ "floods", required_argument, NULL, 'f' },
+		{ "most", required_argument, NULL, 'm' },
 		{ "timeout", required_argument, NULL, 't' },
 		{ "server", required_argument, NULL, 'p' },
 		{ "cpu", required_argument, NULL, 'u' },
@@ -291,6 +296,7 @@ int main(int argc, char *argv[])
 		.bytes = 64 << 20,
 		.window = 1 << 20,
 		.floods = 64,
+		.most_ms = 3600 * 1000,
 		.timeout_ms = 10000,
 	};
 	const struct mode *mode = parse(&load, argc, argv);

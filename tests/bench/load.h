@@ -25,6 +25,7 @@ struct load {
 	uint32_t floods;       /* tail: connections beside the one that is timed */
 	uint64_t count, bytes; /* messages or connections in all; bytes of each stream */
 	uint64_t window;       /* bytes of a stream that may be under way */
+	int most_ms;           /* tail: ends after so long, whatever the count */
 	int timeout_ms;        /* without any progress for so long, it has stalled */
 	pid_t server;          /* whose CPU time is told; 0: nobody's */
 	int epoll;

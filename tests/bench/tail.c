@@ -18,6 +18,13 @@ static void send_next(const struct load *load, struct stream *honest)
 	stream_push(load, honest);
 }
 
+static bool goes_on(const struct load *load, const struct outcome *outcome)
+{
+	uint64_t ms = (load_now_ns() - outcome->started_ns) / 1000000;
+
+	return outcome->messages < load->count && ms < (uint64_t)load->most_ms;
+}
+
 static void look_after(const struct load *load, struct stream *honest, struct outcome *outcome,
 		       uint64_t *before)
 {
@@ -35,7 +42,8 @@ static void look_after(const struct load *load, struct stream *honest, struct ou
 	histogram_add(&outcome->latency, waited_ns);
 	histogram_add(&outcome->others, outcome->bytes - *before);
 	*before = outcome->bytes;
-	if (++outcome->messages < load->count)
+	outcome->messages++;
+	if (goes_on(load, outcome))
 		send_next(load, honest);
 }
 
@@ -60,10 +68,10 @@ static void measure(const struct load *load, struct stream *streams, struct outc
 	uint64_t before = 0;
 
 	send_next(load, honest);
-	while (outcome->messages < load->count) {
+	while (honest->received < honest->due) {
 		int count = load_wait(load, events);
 
-		for (int i = 0; i < count && outcome->messages < load->count; i++) {
+		for (int i = 0; i < count && honest->received < honest->due; i++) {
 			if (events[i].data.ptr != honest)
 				flood(load, events[i].data.ptr, outcome);
 			look_after(load, honest, outcome, &before);
