@@ -6,6 +6,7 @@
 #include <getopt.h>
 #include <inttypes.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -302,6 +303,8 @@ int main(int argc, char *argv[])
 	const struct mode *mode = parse(&load, argc, argv);
 
 	raise_descriptors();
+	if (signal(SIGPIPE, SIG_IGN) == SIG_ERR) /* sendfile() has no flag for that */
+		load_unable("cannot ignore SIGPIPE: %s", strerror(errno));
 	load.epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (load.epoll < 0)
 		load_unable("epoll_create1: %s", strerror(errno));

@@ -46,6 +46,7 @@ struct stream {
 	uint32_t number;              /* tells its bytes from those of all others */
 	int fd;
 	bool blocked; /* EPOLLOUT is being waited for */
+	bool lends;   /* sends the pages of its bytes, and no copy of them */
 };
 
 /* What stream_receive() gives at the end of the stream. */

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -18,12 +20,20 @@
  */
 enum { PERIOD = 262139, PLACE = 7919, SOURCES = 250 };
 
-static uint8_t sequence[PERIOD + LOAD_SIZE_MAX];
+static uint8_t *sequence;
+static int sequence_file;
 
 static void make_sequence(void)
 {
+	const size_t size = PERIOD + LOAD_SIZE_MAX;
 	uint64_t state = 1;
 
+	sequence_file = memfd_create("sequence", MFD_CLOEXEC);
+	if (sequence_file < 0 || ftruncate(sequence_file, (off_t)size) < 0)
+		load_unable("cannot have a file in memory: %s", strerror(errno));
+	sequence = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, sequence_file, 0);
+	if (sequence == MAP_FAILED)
+		load_unable("cannot map a file in memory: %s", strerror(errno));
 	for (size_t i = 0; i < PERIOD; i++) {
 		state = state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
 		sequence[i] = (uint8_t)(state >> 56);
@@ -69,7 +79,7 @@ static void set_patience(const struct load *load, int fd)
 
 void stream_open(const struct load *load, struct stream *stream, uint32_t number)
 {
-	if (sequence[0] == 0 && sequence[1] == 0)
+	if (sequence == NULL)
 		make_sequence();
 	*stream = (struct stream){ .number = number, .started_ns = load_now_ns() };
 	stream->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -104,6 +114,16 @@ static void wait_for_room(const struct load *load, struct stream *stream, bool w
 	stream->blocked = wait;
 }
 
+static ssize_t send_some(const struct stream *stream, size_t most)
+{
+	const uint8_t *bytes = bytes_at(stream, stream->sent);
+	off_t offset = bytes - sequence;
+
+	if (stream->lends)
+		return sendfile(stream->fd, sequence_file, &offset, most);
+	return send(stream->fd, bytes, most, MSG_NOSIGNAL);
+}
+
 void stream_push(const struct load *load, struct stream *stream)
 {
 	bool full = false;
@@ -111,7 +131,7 @@ void stream_push(const struct load *load, struct stream *stream)
 	while (stream->sent < stream->due && !full) {
 		uint64_t left = stream->due - stream->sent;
 		size_t most = left < LOAD_SIZE_MAX ? (size_t)left : LOAD_SIZE_MAX;
-		ssize_t sent = send(stream->fd, bytes_at(stream, stream->sent), most, MSG_NOSIGNAL);
+		ssize_t sent = send_some(stream, most);
 
 		if (sent < 0 && errno != EAGAIN && errno != EINTR)
 			broken(stream, "send failed");
