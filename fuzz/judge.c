@@ -170,6 +170,7 @@ static void judge_woken(struct world *w, const struct echo_action *action)
 void judge_wait(struct world *w, const struct echo_action *action)
 {
 	const struct told *c;
+	const char *name;
 	bool work;
 
 	CHECK(action->events_max == w->config.events_max, "events-unbounded");
@@ -181,7 +182,10 @@ void judge_wait(struct world *w, const struct echo_action *action)
 		w->idle_waits = 0;
 		return;
 	}
-	work = anybody_undone(w, &c) != NULL || (w->listening && (w->acceptable || w->heard));
+	name = anybody_undone(w, &c);
+	if (name != NULL && !judge_round_over(w))
+		judge_found(c, "waits-too-early", name);
+	work = name != NULL || (w->listening && (w->acceptable || w->heard));
 	w->idle_waits = work ? 0 : w->idle_waits + 1;
 	CHECK(w->idle_waits <= IDLE_WAITS_MAX, "spins");
 }

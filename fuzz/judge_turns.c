@@ -36,16 +36,17 @@ static uint64_t turn_most(const struct world *w)
 	return w->config.turn_bytes + 2 * ((uint64_t)ECHO_CALL_COST + w->config.buffer_size);
 }
 
-/* Of those that took much, one has a turn between two waits (ECHO-44); and the turn by which somebody
- * has shown that may end with a write of what was peeked. */
-static void judge_bulk(struct world *w, uint64_t spent)
+/* Of those that took much, one makes one call between two waits; but a write of what was peeked has to
+ * follow at once (ECHO-44). */
+static void judge_bulk(struct world *w, bool bulk, const struct echo_action *action,
+		       const struct echo_result *result)
 {
-	uint64_t most = turn_most(w) + ECHO_CALL_COST + w->config.buffer_size;
+	bool at_once = action->op == ECHO_OP_WRITE && w->peeked;
 
-	w->round_bulk += spent;
-	if (w->round_bulk > most)
-		oracle("bulk-turn-after-turn", "%" PRIu64 " spent, %" PRIu64 " at most",
-		       w->round_bulk, most);
+	w->peeked = action->op == ECHO_OP_PEEK && result->outcome == ECHO_DONE;
+	w->round_bulk += bulk && !at_once;
+	if (w->round_bulk > 1)
+		oracle("bulk-call-after-call", "%s", echo_op_name(action->op));
 }
 
 /* Before somebody with work gets a turn, each other may have one as a sparse one, or one as bulk
@@ -121,9 +122,10 @@ static void judge_resting(const struct world *w, struct told *c, const struct to
 		rested(w, c);
 }
 
-static void judge_served(struct told *c, uint64_t spent)
+static void judge_served(const struct world *w, struct told *c, uint64_t spent)
 {
 	c->given += spent;
+	c->much = c->much || c->given > w->config.turn_bytes / BULK_PART;
 	c->sparse = SPARSE_NOT;
 	c->bulk_first = c->rest_first = 0;
 }
@@ -135,11 +137,12 @@ void judge_spent(struct world *w, struct told *served, const struct echo_action 
 	bool bulk = served != NULL && served->busy >= w->config.turn_bytes;
 	uint64_t spent = cost(w, action, result);
 
+	w->round_ends = w->round_ends || served == NULL || served->much;
 	if (served != NULL)
-		judge_served(served, spent);
+		judge_served(w, served, spent);
 	w->round += spent;
 	judge_round(w);
-	judge_bulk(w, bulk ? spent : 0);
+	judge_bulk(w, bulk, action, result);
 	judge_listener_starved(w, served, spent);
 	for (uint32_t i = 0; i < w->conns_used; i++) {
 		struct told *c = &w->conns[i];
@@ -170,4 +173,10 @@ void judge_rested(struct world *w)
 		rested(w, &w->conns[i]);
 		w->conns[i].busy = 0;
 	}
+}
+
+/* A wait is due, though somebody has work (ECHO-44). */
+bool judge_round_over(const struct world *w)
+{
+	return w->round >= w->config.round_bytes || w->round_ends;
 }

@@ -72,6 +72,7 @@ struct told {
 	/* Turns (judge_turns.c). */
 	uint64_t starved, busy;
 	uint64_t given;      /* since it rested */
+	bool much;           /* that was so much, once, that it may count as bulk */
 	uint32_t bulk;       /* rests, after having taken little, until it is sparse */
 	uint64_t bulk_first; /* what bulk ones took while it was due, */
 	uint64_t rest_first; /* and what all the others did */
@@ -128,10 +129,13 @@ struct world {
 	uint64_t stopped_ms, report_at_ms;
 	bool report_due;
 	enum echo_ending expected;
-	uint32_t idle_waits;  /* in a row, without a timeout and without work */
-	uint64_t wakes_at_ms; /* the last wait was not to last longer; NEVER: it had no end */
-	bool acted;           /* since, or there was a reason to wake */
-	uint64_t round, round_bulk;
+	uint32_t idle_waits;       /* in a row, without a timeout and without work */
+	uint64_t wakes_at_ms;      /* the last wait was not to last longer; NEVER: it had no end */
+	bool acted;                /* since, or there was a reason to wake */
+	uint64_t round;            /* spent since the last wait */
+	uint32_t round_bulk;       /* calls of those that take much, meanwhile; */
+	bool round_ends;           /* there was one of somebody who may count as one of these */
+	bool peeked;               /* by the last action */
 	uint64_t listener_starved; /* what others spent while somebody could be accepted */
 
 	struct echo_event events[STEPS_EVENTS_MAX];
@@ -194,6 +198,7 @@ void judge_listener(struct world *w, const struct echo_action *action);
 void judge_spent(struct world *w, struct told *served, const struct echo_action *action,
 		 const struct echo_result *result);
 void judge_rested(struct world *w);
+bool judge_round_over(const struct world *w);
 
 /* `fact` holds of the connection, or `name` is what was found. */
 #define REQUIRE(c, fact, name) ((fact) ? (void)0 : judge_found(c, name, #fact))

@@ -351,7 +351,9 @@ static void told_wait(struct world *w)
 		w->report_due = true;
 		w->report_at_ms = later(w->now_ms, w->config.report_ms);
 	}
-	w->round = w->round_bulk = 0;
+	w->round = 0;
+	w->round_bulk = 0;
+	w->round_ends = false;
 }
 
 /* Statistics (ECHO-85): what was received is what left the socket to be echoed. */

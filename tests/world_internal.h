@@ -124,7 +124,9 @@ struct world {
 	bool report;
 	enum echo_ending expected;
 	bool waiting; /* the engine will be told the time once more before it acts */
-	uint64_t round, round_bulk, fruitless;
+	uint64_t round, fruitless;
+	uint32_t round_bulk; /* calls of those that take much since the last wait */
+	bool peeked;         /* by the last action */
 	uint32_t lonely;
 };
 

@@ -10,7 +10,9 @@ enum { BULK_PART = 3, BULK_RESTS = 4 }; /* as the engine has them: who counts as
 static uint64_t cost(const struct world *w, const struct echo_action *action,
 		     const struct echo_result *result);
 static void judge_round(struct world *w);
-static void judge_turns(struct world *w, struct peer *served, uint64_t spent);
+static void judge_bulk(struct world *w, bool bulk, const struct echo_action *action,
+		       const struct echo_result *result);
+static void judge_turns(struct world *w, struct peer *served, bool bulk, uint64_t spent);
 
 void judge_rested(const struct world *w, struct peer *p)
 {
@@ -25,11 +27,13 @@ void judge_rested(const struct world *w, struct peer *p)
 void judge_spent(struct world *w, struct peer *served, const struct echo_action *action,
 		 const struct echo_result *result)
 {
+	bool bulk = served != NULL && served->busy >= w->config.turn_bytes;
 	uint64_t spent = cost(w, action, result);
 
 	w->round += spent;
 	judge_round(w);
-	judge_turns(w, served, spent);
+	judge_bulk(w, bulk, action, result);
+	judge_turns(w, served, bulk, spent);
 }
 
 static uint64_t cost(const struct world *w, const struct echo_action *action,
@@ -73,22 +77,23 @@ static void judge_sparse(struct world *w, struct peer *p, bool bulk, uint64_t sp
 		"bulk-before-sparse");
 }
 
-/* Of those that took much, one has a turn between two waits; and the turn by which somebody has shown
- * that may end with a write of what was peeked. */
-static void judge_bulk(struct world *w, uint64_t spent)
+/* Of those that took much, one makes one call between two waits; but a write of what was peeked has to
+ * follow at once. */
+static void judge_bulk(struct world *w, bool bulk, const struct echo_action *action,
+		       const struct echo_result *result)
 {
-	uint64_t most = turn_most(w) + ECHO_CALL_COST + w->config.buffer_size;
+	bool at_once = action->op == ECHO_OP_WRITE && w->peeked;
 
-	w->round_bulk += spent;
-	if (w->round_bulk > most)
-		broken(w, "bulk-turn-after-turn", "%" PRIu64 " spent, %" PRIu64 " at most",
-		       w->round_bulk, most);
+	w->peeked = action->op == ECHO_OP_PEEK && result->outcome == ECHO_DONE;
+	w->round_bulk += bulk && !at_once;
+	if (w->round_bulk > 1)
+		broken(w, "bulk-call-after-call", "%s", echo_op_name(action->op));
 }
 
 /* Before somebody with work gets a turn, each other may have one as a sparse one, or one as bulk,
  * before which the sparse have one together; and so may those that are accepted in the turns of the
  * listener. */
-static void judge_turns(struct world *w, struct peer *served, uint64_t spent)
+static void judge_turns(struct world *w, struct peer *served, bool bulk, uint64_t spent)
 {
 	const struct echo_config *c = &w->config;
 	uint64_t listener = c->turn_bytes + ECHO_ACCEPT_COST;
@@ -96,9 +101,6 @@ static void judge_turns(struct world *w, struct peer *served, uint64_t spent)
 	uint64_t flows = c->connections_max + accepts;
 	uint64_t most = 3 * flows * turn_most(w) + 3 * listener;
 
-	bool bulk = served != NULL && served->busy >= c->turn_bytes;
-
-	judge_bulk(w, bulk ? spent : 0);
 	if (served != NULL) {
 		served->given += spent;
 		served->sparse = SPARSE_NOT;

@@ -190,12 +190,12 @@ static void settle(struct echo_engine *e)
 			plan(e, id);
 			return;
 		}
-		if (round_over(e))
-			break;
-		if (works(e, id))
-			queue_turn_over(e, which, front);
-		else
+		if (!works(e, id))
 			queue_drained(e, which, front);
+		else if (round_over(e))
+			break;
+		else
+			queue_turn_over(e, which, front);
 	}
 	if (e->report)
 		plan_plain(e, ECHO_OP_REPORT, NONE);

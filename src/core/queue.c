@@ -1,10 +1,10 @@
 /*
  * Who is served next. Who took little in its last turns is sparse, and who took much is bulk, as in
  * fq_codel (RFC 8290, section 4.2); each kind has a queue. Sparse ones go first, so that they do not
- * wait for floods; but when they have taken a turn's worth, a bulk one has its turn. After that a wait
- * comes, so that who has become ready meanwhile is seen before another bulk one. Other than in
- * fq_codel, what a connection was is remembered while it has no work: a flood may drain in each of
- * its turns, and would be new each time.
+ * wait for floods; but when they have taken a turn's worth, a bulk one has its turn. After each call
+ * of a bulk one a wait comes, so that who has become ready meanwhile is seen before the next, even in
+ * the middle of a turn. Other than in fq_codel, what a connection was is remembered while it has no
+ * work: a flood may drain in each of its turns, and would be new each time.
  */
 #include "engine.h"
 
@@ -39,11 +39,8 @@ static bool end_turn(struct echo_engine *e, enum queue_name which, struct flow *
 	bool much = used > e->config.turn_bytes / BULK_PART;
 
 	pop(e, which, flow);
-	if (which == QUEUE_BULK && used > 0) {
+	if (which == QUEUE_BULK && used > 0)
 		e->sparse_left = e->config.turn_bytes;
-		if (e->round_left < e->config.round_bytes)
-			e->round_left = 0;
-	}
 	if (which == QUEUE_SPARSE && !much && e->queues[QUEUE_BULK].head != NONE)
 		e->sparse_left -= used;
 	return much;
@@ -83,7 +80,10 @@ bool queue_spent(const struct flow *front)
 void queue_charge(struct echo_engine *e, struct flow *front, uint32_t cost)
 {
 	front->credit -= (int32_t)cost;
-	e->round_left -= cost;
+	if (front->queue == QUEUE_BULK)
+		e->round_left = 0;
+	else
+		e->round_left -= cost;
 }
 
 void queue_drained(struct echo_engine *e, enum queue_name which, struct flow *front)

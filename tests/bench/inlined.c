@@ -199,11 +199,8 @@ static INLINE bool end_turn(struct server *s, enum queue_name which, struct conn
 	bool much = used > s->config.turn_bytes / BULK_PART;
 
 	pop(&s->queues[which], conn);
-	if (which == BULK && used > 0) {
+	if (which == BULK && used > 0)
 		s->sparse_left = (int32_t)s->config.turn_bytes;
-		if (s->round_left < (int32_t)s->config.round_bytes)
-			s->round_left = 0;
-	}
 	if (which == SPARSE && !much && s->queues[BULK].head != NONE)
 		s->sparse_left -= (int32_t)used;
 	return much;
@@ -217,6 +214,8 @@ static INLINE bool take_turn(struct server *s, enum queue_name which, int32_t id
 	while ((conn->latched & conn->wants) == conn->wants) {
 		uint32_t cost = ECHO_CALL_COST;
 
+		if (s->round_left <= 0)
+			return false;
 		if (conn->credit <= 0) {
 			end_turn(s, which, conn);
 			conn->credit = (int32_t)s->config.turn_bytes;
@@ -227,9 +226,7 @@ static INLINE bool take_turn(struct server *s, enum queue_name which, int32_t id
 		}
 		cost += conn->wants == TO_WRITE ? write_some(s, conn) : read_some(s, conn);
 		conn->credit -= (int32_t)cost;
-		s->round_left -= (int32_t)cost;
-		if (s->round_left <= 0)
-			return false;
+		s->round_left = which == BULK ? 0 : s->round_left - (int32_t)cost;
 	}
 	if (end_turn(s, which, conn) && conn->first)
 		conn->bulk = BULK_TURNS;
