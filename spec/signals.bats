@@ -245,7 +245,8 @@ assert_ends() {
 	run "kill -USR1 $pid"
 	roundtrips a.2 1 1
 	END
-	await_log 'statistics: live [23], buffers 0, accepted 4, received 351, sent 351, discarded 0'
+	# A thread of its own may have served the round trip before it hears of the signal.
+	await_log 'statistics: live [23], buffers 0, accepted 4, received 35([12]), sent 35\1, discarded 0'
 	run grep '^epoll-echo: statistics' "$log" # of the server, whatever threads it has
 	assert_output --regexp 'closed \(ended 1, reset [01], '
 	assert_output --regexp 'calls \(wait [0-9]+, accept [0-9]+, .*close [12][,)]'
