@@ -552,6 +552,25 @@ operations() {
 	assert_told 1 'cannot write' 'none/seed' 'No such file or directory'
 }
 
+# Names begin with what is wrong with a seed; an engine that decides otherwise ends all of them at one
+# step, and their target sees nothing behind it.
+@test "ECHO-126, ECHO-127: the committed recordings are what they are named" {
+	local seed name expected seen=
+	for seed in "$ROOT"/fuzz/seeds/fuzz_recording/*.hex; do
+		name=$(basename "$seed" .hex)
+		case $name in
+		damaged-* | wrong-*) expected=2 ;;
+		differs) expected=1 ;;
+		*) expected=0 ;;
+		esac
+		"$ROOT/build/fuzz/codec" binary "$seed" >"$file"
+		run --separate-stderr "$REPLAY" --quiet "$file"
+		[ "$status" = "$expected" ] || fail "$name: exit status $status instead of $expected: $output $stderr"
+		seen+=$expected
+	done
+	[[ $seen == *0* && $seen == *1* && $seen == *2* ]]
+}
+
 @test "ECHO-76: help and manual page of epoll-replay name every option" {
 	run "$REPLAY" --help
 	assert_success
