@@ -137,8 +137,8 @@ coverage: corpus replay-coverage ## Tell how much of the core the seeds and regr
 corpus: $(BUILD)/fuzz/codec ## Compile seeds and regressions to build/corpus
 	@ci/corpus
 
-seeds: programs fuzz-targets ## Record `bats spec/`, and make seeds of it in build/seeds
-	@exec ci/seeds
+seeds: programs $(BUILD)/fuzz/codec libfuzzer-address ## Record `bats spec/`, and make seeds of it; ARGS='--add 10' writes as text those that reach more
+	@exec ci/seeds $(ARGS)
 
 static: ## Build build/static/epoll-scenario, one file with all clauses, for any Linux
 	@$(MAKE) --no-print-directory BUILD=build/static LDFLAGS=-static-pie build/static/epoll-scenario build/static/init
